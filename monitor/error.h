@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <tl/expected.hpp>
+#include <utility>
+
+// What went wrong, in words for the person who has to mend it. Bad *input data* is never an Error: it
+// is a quarantined line or a blind interval (DESIGN, "Ignorance is a fact").
+struct Error {
+  // Decides the exit code of a verb: kUsage 2, the others 3.
+  enum class Kind { kUsage, kInput, kLedger, kLedgerFull };
+  Kind kind = Kind::kInput;
+  std::string message;
+};
+
+template <class T>
+using Result = tl::expected<T, Error>;
+
+inline tl::unexpected<Error> Fail(Error::Kind kind, std::string message) {
+  return tl::unexpected<Error>(Error{kind, std::move(message)});
+}
+
+// Adds where it happened, outermost first: "rollcall.yml:12: unknown key 'fromat'".
+inline tl::unexpected<Error> Within(const std::string& where, Error error) {
+  error.message = where + ": " + error.message;
+  return tl::unexpected<Error>(std::move(error));
+}

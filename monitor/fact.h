@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "monitor/time.h"
+
+// What one log line or one file event said, normalised, and the batch that carries facts from the
+// collectors to the ledger. Plain data: made by one thread, moved through the queue, read by another.
+
+inline constexpr int64_t kUnknownCount = -1;             // absent in the log: never 0
+inline constexpr int64_t kMaxCount = int64_t{1} << 53;   // larger or negative counts are quarantined
+
+// The kinds this version writes. The set is open: the ledger stores the kind's name and passes kinds
+// it does not know through untouched.
+enum class FactKind : uint8_t {
+  kRun,               // a finished compaction of one partition
+  kFailedRun,         // changes nothing but its counter
+  kStartedRun,        // for compaction_overdue
+  kSegmentsDeleted,   // segments: files removed; `detail` names them and why
+  kBlind,             // a span in which the source was not watched; `detail`: reason, from, to
+  kQuarantined,       // bytes [offset, offset+length) of a log that make no fact; `detail`: reason
+  kPermit,            // an operator explains a decrease in advance or in arrears
+  kAnnotation,        // an operator's remark
+  kDeploy,            // a release reached a server
+  kRecount,           // rows counted in the canonical file itself, in `written`
+};
+std::string_view NameOf(FactKind kind);
+
+// A slice of Batch::text.
+struct Text {
+  uint32_t at = 0;
+  uint32_t size = 0;
+};
+
+struct Fact {
+  FactKind kind = FactKind::kRun;
+  bool synthetic = false;  // the canary's
+  int16_t source = -1;     // index into the configuration's compaction_logs; -1: not from a log
+  uint32_t log = 0;        // LogPosition::log that it was read from; 0: none
+  uint32_t length = 0;     // bytes of the line, newline excluded
+  int32_t epoch = 0;       // blind intervals and quarantined lines of the source before this one
+  int64_t offset = 0;      // of the line's first byte, in the decompressed log
+  Time logged_at{};        // their clock; the epoch itself: unknown
+  Day day;
+  Text server;   // empty: the configured server
+  Text project;  // empty: not about one partition
+  Text format;
+  Text run;
+  Text batch;
+  Text version;
+  Text path;    // of the canonical file written
+  Text detail;  // a JSON object, for what has no column
+  // Counts in the source's unit, kUnknownCount where the log does not say.
+  int64_t existing = kUnknownCount;
+  int64_t fresh = kUnknownCount;
+  int64_t recovered = 0;
+  int64_t duplicates = 0;
+  int64_t deleted = 0;
+  int64_t written = kUnknownCount;
+};
+
+// Proof of which log this is: hashes of content, never the inode alone (inodes are reused).
+struct LogAnchor {
+  int64_t begin = 0;  // byte range hashed, in the decompressed log
+  int64_t end = 0;
+  uint64_t hash = 0;  // XXH3-like 64-bit content hash; see collectors/tail.h
+};
+
+// How far one log has been read. Committed in the same transaction as the facts of [from, to).
+struct LogPosition {
+  uint32_t log = 0;  // dense id, given by the tail, never reused in this ledger
+  int16_t source = -1;
+  std::string path;  // where it was last seen
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  int64_t from = 0;  // the committed offset before this batch
+  int64_t to = 0;    // byte after the last newline consumed
+  LogAnchor head;    // of the first min(1 KiB, to) bytes
+  LogAnchor tail;    // of the last min(4 KiB, to) bytes before `to`
+  bool finished = false;     // rotated away and read to its end
+  std::string joiner_state;  // what a preset's joiner needs to go on from `to`
+};
+
+// Lines of one source since the previous batch.
+struct LineCounts {
+  int64_t lines = 0;
+  int64_t ignored = 0;      // `match` or the pattern did not select them
+  int64_t quarantined = 0;  // each is a fact too
+};
+
+// What is committed at once. Facts are in reading order; all Text slices point into `text`.
+struct Batch {
+  std::string text;
+  std::vector<Fact> facts;
+  std::vector<LogPosition> positions;
+  std::vector<LineCounts> lines;  // by source index
+  Time observed_at{};
+
+  std::string_view View(Text slice) const { return {text.data() + slice.at, slice.size}; }
+  Text Add(std::string_view value) {
+    Text slice{static_cast<uint32_t>(text.size()), static_cast<uint32_t>(value.size())};
+    text.append(value);
+    return slice;
+  }
+  bool empty() const { return facts.empty() && positions.empty(); }
+};
