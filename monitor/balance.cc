@@ -1,0 +1,169 @@
+#include "monitor/balance.h"
+
+#include <algorithm>
+#include <array>
+
+namespace {
+
+constexpr std::array<std::string_view, 8> kCauseNames = {
+    "",           "existing_not_read", "dropped_in_merge",  "lost_in_gap", "file_disagrees",
+    "unexplained", "deleted_unmerged", "duplicated"};
+
+bool Known(int64_t count) { return count != kUnknownCount; }
+int64_t OrZero(int64_t count) { return Known(count) ? count : 0; }
+
+// Opens a partition at its first run: `before` is what the run says it found.
+void Open(const RunCounts& run, const RunContext& context, Balance& balance) {
+  balance.actual = OrZero(run.existing);
+  if (run.existing > 0) {
+    balance.opening = Opening::kUnverified;
+  } else if (run.existing == 0 && context.watched_since_day) {
+    balance.opening = Opening::kKnown;
+  } else {
+    balance.opening = Opening::kUnknown;
+  }
+}
+
+// After a gap: more than before arrived unseen, less was lost unseen.
+void BridgeGap(int64_t found, RunContext::Gap gap, Balance& balance, Booking& booking) {
+  const int64_t difference = found - balance.actual;
+  if (difference > 0) {
+    booking.unseen = difference;
+    balance.actual = found;
+  } else if (difference < 0 && gap == RunContext::Gap::kBlind) {
+    booking.cause = Cause::kLostInGap;
+  }
+}
+
+// A permit given in advance explains part of a loss.
+int64_t UsePermit(int64_t loss, Balance& balance, Booking& booking) {
+  booking.permitted = std::min(loss, balance.permitted);
+  balance.permitted -= booking.permitted;
+  return loss - booking.permitted;
+}
+
+void BookLoss(int64_t loss, Balance& balance, Booking& booking) {
+  booking.lost = UsePermit(loss, balance, booking);
+  balance.missing += booking.lost;
+}
+
+// More events than the arithmetic expects: first what was missing and shows again as more existing
+// than before, then what was deleted and came back; all that is not missing put back is surplus.
+void BookGain(int64_t gain, Balance& balance, Booking& booking) {
+  const int64_t read_more = std::max<int64_t>(0, -booking.unread);
+  const int64_t returned = std::min({gain, read_more, balance.missing});
+  balance.missing -= returned;
+  booking.returned += returned;
+  booking.surplus = gain - returned;
+  balance.surplus += booking.surplus;
+  if (balance.deleted_before) booking.came_back = std::min(booking.surplus, read_more);
+}
+
+Cause CauseOf(const RunCounts& run, const Booking& booking) {
+  if (booking.cause != Cause::kNone) return booking.cause;
+  if (!Known(run.existing)) return Cause::kUnexplained;
+  return booking.unread > 0 ? Cause::kExistingNotRead : Cause::kDroppedInMerge;
+}
+
+bool LargeShare(const RunCounts& run) {
+  const int64_t explained = run.duplicates + run.deleted;
+  const auto input = static_cast<double>(OrZero(run.existing) + OrZero(run.fresh));
+  return explained > kLargeExplainedEvents &&
+         static_cast<double>(explained) > kLargeExplainedRatio * input;
+}
+
+}  // namespace
+
+std::string_view NameOf(Cause cause) { return kCauseNames[static_cast<size_t>(cause)]; }
+
+Cause CauseNamed(std::string_view name) {
+  const auto* found = std::find(kCauseNames.begin(), kCauseNames.end(), name);
+  return found == kCauseNames.end() ? Cause::kNone
+                                    : static_cast<Cause>(found - kCauseNames.begin());
+}
+
+Booking BookRun(const RunCounts& run, const RunContext& context, Balance& balance) {
+  Booking booking;
+  if (balance.opening == Opening::kUnopened || !Known(balance.actual)) {
+    booking.opened = true;
+    Open(run, context, balance);
+  } else if (context.gap != RunContext::Gap::kNone && Known(run.existing)) {
+    BridgeGap(run.existing, context.gap, balance, booking);
+  }
+  balance.epoch = context.epoch;
+  booking.before = balance.actual;
+
+  const bool complete = Known(run.existing) && Known(run.fresh);
+  if (!complete) balance.written_only = true;
+
+  // A deletion explains at most what the run had in hand.
+  const int64_t existing = Known(run.existing) ? run.existing : balance.actual;
+  const int64_t in_hand = std::max<int64_t>(0, existing + OrZero(run.fresh) - run.duplicates);
+  const int64_t deleted = Known(run.fresh) ? std::min(run.deleted, in_hand) : run.deleted;
+  booking.overstated = run.deleted - deleted;
+  booking.large_share = LargeShare(run);
+
+  booking.unread = balance.actual - existing;
+  booking.dropped =
+      existing + OrZero(run.fresh) + run.recovered - run.duplicates - deleted - run.written;
+  // Unknown fresh events may have made up for drops, but not for what was never read.
+  if (!Known(run.fresh)) booking.dropped = std::max<int64_t>(0, booking.dropped);
+  const int64_t net = booking.unread + booking.dropped;
+
+  const int64_t recovered = std::min(run.recovered, balance.missing);
+  balance.missing -= recovered;
+  booking.returned = recovered;
+  if (net > 0) BookLoss(net, balance, booking);
+  if (net < 0 && complete) BookGain(-net, balance, booking);
+  booking.cause = booking.lost > 0 ? CauseOf(run, booking) : Cause::kNone;
+  balance.deleted_before = balance.deleted_before || run.deleted > 0;
+  balance.actual = run.written;
+  return booking;
+}
+
+Booking BookRecount(int64_t counted, int32_t epoch, Balance& balance) {
+  Booking booking;
+  booking.opened = balance.opening == Opening::kUnopened;
+  booking.before = booking.opened ? counted : balance.actual;
+  const int64_t difference = counted - booking.before;
+  if (difference > 0) {
+    booking.returned = std::min(difference, balance.missing);
+    balance.missing -= booking.returned;
+    booking.unseen = difference - booking.returned;
+  }
+  if (difference < 0) {
+    BookLoss(-difference, balance, booking);
+    if (booking.lost > 0) booking.cause = Cause::kFileDisagrees;
+  }
+  balance.actual = counted;
+  balance.opening = Opening::kKnown;
+  balance.epoch = epoch;
+  return booking;
+}
+
+Booking BookPermit(int64_t events, Balance& balance) {
+  Booking booking;
+  booking.before = balance.actual;
+  booking.returned = std::min(events, balance.missing);
+  balance.missing -= booking.returned;
+  balance.permitted += events - booking.returned;
+  return booking;
+}
+
+std::string_view NameOf(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kClear: return "clear";
+    case Verdict::kFiring: return "firing";
+    case Verdict::kUnknown: return "unknown";
+  }
+  return "unknown";
+}
+
+Verdict VerdictOf(const Balance& balance, int32_t source_epoch) {
+  if (balance.missing > 0) return Verdict::kFiring;
+  if (balance.opening == Opening::kUnopened || balance.opening == Opening::kUnknown ||
+      balance.written_only || balance.epoch != source_epoch) {
+    return Verdict::kUnknown;
+  }
+  return Verdict::kClear;
+}

@@ -1,0 +1,111 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "monitor/fact.h"
+
+// The arithmetic of DESIGN section 3 for the `rewrite` shape: pure functions over counts. The ledger
+// calls them once per fact in the order of the partition's chain; rebuilding a chain calls them again.
+
+// Why a decrease is booked. Stored by name.
+enum class Cause : uint8_t {
+  kNone,
+  kExistingNotRead,  // the run did not read what the previous one wrote: the incident
+  kDroppedInMerge,   // read, and not written
+  kLostInGap,        // less than before after a blind interval: a lower bound
+  kFileDisagrees,    // rows counted in the file are fewer than booked
+  kUnexplained,      // the log carries too little to tell the two first apart
+  kDeletedUnmerged,  // segments: a live file was deleted that no finished run consumed
+  kDuplicated,       // segments: more came out than went in
+};
+std::string_view NameOf(Cause cause);
+Cause CauseNamed(std::string_view name);
+
+// How much is known of a partition's history before its first fact.
+enum class Opening : uint8_t {
+  kUnopened,    // no fact yet
+  kUnknown,     // first seen empty while its source had not been watched all the time
+  kUnverified,  // opened from what the first run says it read
+  kKnown,       // watched since the day began, or recounted
+};
+
+// What the ledger knows of one partition after its latest fact.
+struct Balance {
+  int64_t actual = kUnknownCount;  // events in the canonical data now; unknown: never observed
+  int64_t missing = 0;             // lost and not put back
+  int64_t surplus = 0;             // more than expected: a ticket, never credit
+  int64_t last = 0;                // sequence of the latest fact, 0: none
+  int64_t logged_until = 0;        // newest logged time of its facts, Unix ms
+  int64_t permitted = 0;           // events a permit still allows to disappear
+  int32_t epoch = 0;               // of its source when last observed (see SourceEpochs)
+  Opening opening = Opening::kUnopened;
+  bool deleted_before = false;   // a deletion has been booked: what comes back is suspect
+  bool written_only = false;     // the log lacks existing or fresh: never better than unknown
+  bool retired = false;          // past its retention, or re-homed
+  uint8_t alerting = 0;          // rules with an open alert on it (bits of rules/), 0: none
+
+  int64_t expected() const { return actual + missing - surplus; }
+};
+
+struct RunCounts {
+  int64_t existing = kUnknownCount;
+  int64_t fresh = kUnknownCount;
+  int64_t recovered = 0;
+  int64_t duplicates = 0;
+  int64_t deleted = 0;
+  int64_t written = kUnknownCount;
+};
+
+// What surrounds a run and decides how it is judged.
+struct RunContext {
+  enum class Gap : uint8_t { kNone, kQuarantined, kBlind };
+  Gap gap = Gap::kNone;         // what happened to the source since the partition was last observed
+  bool watched_since_day = true;  // the source had no gap since the day began
+  int32_t epoch = 0;
+};
+
+// What one run did to the balance; everything an alert or a timeline needs to say.
+struct Booking {
+  int64_t before = kUnknownCount;
+  int64_t unread = 0;
+  int64_t dropped = 0;
+  int64_t lost = 0;            // added to missing
+  int64_t returned = 0;        // taken off missing
+  int64_t surplus = 0;         // added to surplus
+  int64_t overstated = 0;      // deletions claimed beyond what the run could delete
+  int64_t came_back = 0;       // deleted events read again
+  int64_t unseen = 0;          // booked after a gap without alarm
+  int64_t permitted = 0;       // decrease that a permit explained
+  bool large_share = false;    // explained decreases are suspiciously large
+  int64_t merged_away = 0;     // segments, bounded conservation: inputs less outputs
+  int64_t broken_segments = 0; // segments: inputs that were gone, or deleted without a merge
+  bool emptied = false;        // segments: a merge of something wrote nothing
+  bool opened = false;         // the partition's first run
+  Cause cause = Cause::kNone;
+
+  bool remarkable() const {
+    return lost || returned || surplus || overstated || came_back || unseen || large_share ||
+           broken_segments || emptied;
+  }
+};
+
+// An explained share of a run's input above both warns: a loss can be mislabelled as duplicates.
+inline constexpr double kLargeExplainedRatio = 0.5;
+inline constexpr int64_t kLargeExplainedEvents = 1000;
+
+// Books a finished run. `balance` is that of the partition before it and becomes that after it;
+// `last`, `logged_until` and `alerting` are the caller's.
+Booking BookRun(const RunCounts& run, const RunContext& context, Balance& balance);
+
+// Books rows counted in the canonical file itself.
+Booking BookRecount(int64_t counted, int32_t epoch, Balance& balance);
+
+// A permit explains what is already missing, at most `events`; what is left of it explains later
+// decreases until the permit expires (the caller sets `permitted` back to 0 then).
+Booking BookPermit(int64_t events, Balance& balance);
+
+enum class Verdict : uint8_t { kClear, kFiring, kUnknown };
+std::string_view NameOf(Verdict verdict);
+// `source_epoch`: the current one of the partition's source. Firing outranks unknown.
+Verdict VerdictOf(const Balance& balance, int32_t source_epoch);

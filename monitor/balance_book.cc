@@ -1,0 +1,149 @@
+#include "monitor/balance_book.h"
+
+#include <algorithm>
+
+namespace {
+
+constexpr size_t kFirstSlots = 1024;
+
+// Bits of balance.marks; the open alerts are above them.
+constexpr int64_t kDeletedBefore = 1;
+constexpr int64_t kWrittenOnly = 2;
+constexpr int64_t kRetired = 4;
+constexpr int kAlertingShift = 8;
+
+constexpr const char* kUpsert =
+    "INSERT OR REPLACE INTO balance SELECT c0,c1,c2,c3,c4,c5,c6,c7,c8,c9,c10,c11,c12,c13 "
+    "FROM temp.feed";
+constexpr const char* kSelect =
+    "SELECT source, actual, missing, surplus, last, logged_until, permitted, epoch, opening, marks "
+    "FROM balance WHERE project = ? AND day = ? AND format = ? AND server = ?";
+
+uint64_t Hash(const PartitionKey& key) {
+  uint64_t hash = static_cast<uint64_t>(key.project) * 0x9e3779b97f4a7c15u;
+  hash ^= (static_cast<uint64_t>(static_cast<uint32_t>(key.day)) << 24) ^
+          (static_cast<uint64_t>(key.format) << 12) ^ static_cast<uint64_t>(key.server);
+  hash *= 0xff51afd7ed558ccdu;
+  return hash ^ (hash >> 32);
+}
+
+int64_t Marks(const Balance& balance) {
+  return (balance.deleted_before ? kDeletedBefore : 0) | (balance.written_only ? kWrittenOnly : 0) |
+         (balance.retired ? kRetired : 0) |
+         (static_cast<int64_t>(balance.alerting) << kAlertingShift);
+}
+
+void FillCells(const BookedPartition& partition, Cell* cells) {
+  const Balance& balance = partition.balance;
+  cells[0] = Cell::Of(partition.key.project);
+  cells[1] = Cell::Of(int64_t{partition.key.day});
+  cells[2] = Cell::Of(int64_t{partition.key.format});
+  cells[3] = Cell::Of(int64_t{partition.key.server});
+  cells[4] = Cell::Of(int64_t{partition.source});
+  cells[5] = balance.actual == kUnknownCount ? Cell::Null() : Cell::Of(balance.actual);
+  cells[6] = Cell::Of(balance.missing);
+  cells[7] = Cell::Of(balance.surplus);
+  cells[8] = Cell::Of(balance.last);
+  cells[9] = Cell::Of(balance.logged_until);
+  cells[10] = Cell::Of(balance.permitted);
+  cells[11] = Cell::Of(int64_t{balance.epoch});
+  cells[12] = Cell::Of(static_cast<int64_t>(balance.opening));
+  cells[13] = Cell::Of(Marks(balance));
+}
+
+}  // namespace
+
+BalanceBook::BalanceBook(Database& database, size_t capacity)
+    : database_(database), capacity_(capacity), select_(database.Prepare(kSelect)) {
+  Clear();
+}
+
+size_t BalanceBook::Slot(const PartitionKey& key) const {
+  const size_t mask = slots_.size() - 1;
+  size_t slot = Hash(key) & mask;
+  while (slots_[slot] != 0 && partitions_[slots_[slot] - 1].key != key) slot = (slot + 1) & mask;
+  return slot;
+}
+
+BookedPartition& BalanceBook::At(const PartitionKey& key) {
+  const size_t slot = Slot(key);
+  if (slots_[slot] != 0) return partitions_[slots_[slot] - 1];
+  BookedPartition partition;
+  partition.key = key;
+  if (!table_empty_) Load(key, partition);
+  return Insert(partition);
+}
+
+BookedPartition* BalanceBook::Find(const PartitionKey& key) {
+  const size_t slot = Slot(key);
+  if (slots_[slot] != 0) return &partitions_[slots_[slot] - 1];
+  BookedPartition partition;
+  partition.key = key;
+  if (table_empty_ || !Load(key, partition)) return nullptr;
+  return &Insert(partition);
+}
+
+bool BalanceBook::Load(const PartitionKey& key, BookedPartition& partition) {
+  select_.Bind({Cell::Of(key.project), Cell::Of(int64_t{key.day}), Cell::Of(int64_t{key.format}),
+                Cell::Of(int64_t{key.server})});
+  if (!select_.Step()) return false;
+  Balance& balance = partition.balance;
+  partition.source = static_cast<int32_t>(select_.Integer(0));
+  balance.actual = select_.IsNull(1) ? kUnknownCount : select_.Integer(1);
+  balance.missing = select_.Integer(2);
+  balance.surplus = select_.Integer(3);
+  balance.last = select_.Integer(4);
+  balance.logged_until = select_.Integer(5);
+  balance.permitted = select_.Integer(6);
+  balance.epoch = static_cast<int32_t>(select_.Integer(7));
+  balance.opening = static_cast<Opening>(select_.Integer(8));
+  const int64_t marks = select_.Integer(9);
+  balance.deleted_before = marks & kDeletedBefore;
+  balance.written_only = marks & kWrittenOnly;
+  balance.retired = marks & kRetired;
+  balance.alerting = static_cast<uint8_t>(marks >> kAlertingShift);
+  return true;
+}
+
+BookedPartition& BalanceBook::Insert(const BookedPartition& partition) {
+  if ((partitions_.size() + 1) * 3 > slots_.size() * 2) Grow();
+  slots_[Slot(partition.key)] = static_cast<uint32_t>(partitions_.size() + 1);
+  return partitions_.emplace_back(partition);
+}
+
+void BalanceBook::Grow() {
+  std::vector<uint32_t> larger(slots_.size() * 2, 0);
+  slots_.swap(larger);
+  const size_t mask = slots_.size() - 1;
+  for (size_t i = 0; i < partitions_.size(); ++i) {
+    size_t slot = Hash(partitions_[i].key) & mask;
+    while (slots_[slot] != 0) slot = (slot + 1) & mask;
+    slots_[slot] = static_cast<uint32_t>(i + 1);
+  }
+}
+
+void BalanceBook::Touch(BookedPartition& partition) {
+  if (partition.dirty) return;
+  partition.dirty = true;
+  dirty_.push_back(&partition);
+}
+
+void BalanceBook::Flush() {
+  if (dirty_.empty()) return;
+  std::sort(dirty_.begin(), dirty_.end(), [](const BookedPartition* a, const BookedPartition* b) {
+    return a->key < b->key;
+  });
+  database_.InsertAll(kUpsert, dirty_.size(),
+                      [&](size_t row, Cell* cells) { FillCells(*dirty_[row], cells); });
+  for (BookedPartition* partition : dirty_) partition->dirty = false;
+  dirty_.clear();
+  table_empty_ = false;
+}
+
+void BalanceBook::Clear() {
+  partitions_.clear();
+  slots_.assign(kFirstSlots, 0);
+  dirty_.clear();
+  Statement any = database_.Prepare("SELECT 1 FROM balance LIMIT 1");
+  table_empty_ = !any.Bind({}).Step();
+}

@@ -1,0 +1,227 @@
+// The ledger: one SQLite file.
+//
+// `fact` is the only table with knowledge of its own: one row per log line or operator's word, in the
+// order they were committed (seq is dense). Its columns up to `detail` never change (triggers refuse);
+// the columns after it are derived: what the arithmetic of balance.h made of the fact. All other tables
+// are derived, too, or say how far the logs have been read; `rollcall check ledger --rebuild` makes
+// them again from the facts and compares.
+//
+// Chains instead of an index: `fact.previous` is the seq of the partition's previous fact and
+// `balance.last` that of its newest, so a partition's history is a walk along primary keys. An index
+// on (project, day, format, server) would cost as much as the rows themselves in a backfill.
+//
+// Names are interned in `name`. Days are days since 1970-01-01, -1000000 where the source has none.
+// Times are Unix milliseconds. Counts that the log did not say are NULL.
+//
+// `commits` holds one row per transaction: when it was observed and the hash chain (monitor/hash_chain.h).
+
+#include "monitor/schema.h"
+
+#include <array>
+
+namespace {
+
+constexpr const char* kVersion1 = R"sql(
+CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE name(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE source(
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, shape TEXT NOT NULL, conservation TEXT NOT NULL,
+  unit TEXT NOT NULL, lines INTEGER NOT NULL DEFAULT 0, ignored INTEGER NOT NULL DEFAULT 0,
+  quarantined INTEGER NOT NULL DEFAULT 0, read_at INTEGER) STRICT;
+CREATE TABLE log(
+  id INTEGER PRIMARY KEY, source INTEGER NOT NULL REFERENCES source(id), path TEXT NOT NULL,
+  device INTEGER NOT NULL, inode INTEGER NOT NULL, position INTEGER NOT NULL,
+  head_end INTEGER NOT NULL, head_hash INTEGER NOT NULL,
+  tail_begin INTEGER NOT NULL, tail_hash INTEGER NOT NULL,
+  finished INTEGER NOT NULL, joiner_state TEXT NOT NULL) STRICT;
+CREATE TABLE read_range(
+  log INTEGER NOT NULL REFERENCES log(id), begin INTEGER NOT NULL, "end" INTEGER NOT NULL,
+  PRIMARY KEY(log, begin)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE fact(
+  seq INTEGER PRIMARY KEY,
+  kind TEXT, -- NULL: run
+  synthetic INTEGER NOT NULL, source INTEGER, log INTEGER, position INTEGER, epoch INTEGER NOT NULL,
+  logged_at INTEGER, server INTEGER, project INTEGER, day INTEGER, format INTEGER,
+  run ANY, batch ANY, version INTEGER, path INTEGER,
+  existing INTEGER, fresh INTEGER, recovered INTEGER, duplicates INTEGER, deleted INTEGER,
+  written INTEGER, detail TEXT,
+  previous INTEGER, before INTEGER, missing INTEGER, lost INTEGER, cause INTEGER, marks INTEGER
+) STRICT;
+CREATE INDEX fact_lost ON fact(project, day, format, server) WHERE lost > 0;
+CREATE INDEX fact_kind ON fact(kind) WHERE kind IS NOT NULL;
+CREATE TRIGGER fact_is_final BEFORE UPDATE OF seq, kind, synthetic, source, log, position, epoch,
+  logged_at, server, project, day, format, run, batch, version, path, existing, fresh, recovered,
+  duplicates, deleted, written, detail ON fact
+BEGIN SELECT RAISE(ABORT, 'facts never change'); END;
+CREATE TRIGGER fact_is_kept BEFORE DELETE ON fact
+BEGIN SELECT RAISE(ABORT, 'facts are never deleted'); END;
+CREATE TABLE commits(
+  last_seq INTEGER PRIMARY KEY, last_name INTEGER NOT NULL, observed_at INTEGER NOT NULL,
+  chain BLOB NOT NULL) STRICT;
+
+CREATE TABLE balance(
+  project INTEGER NOT NULL, day INTEGER NOT NULL, format INTEGER NOT NULL, server INTEGER NOT NULL,
+  source INTEGER NOT NULL, actual INTEGER, missing INTEGER NOT NULL, surplus INTEGER NOT NULL,
+  last INTEGER NOT NULL, logged_until INTEGER NOT NULL, permitted INTEGER NOT NULL,
+  epoch INTEGER NOT NULL, opening INTEGER NOT NULL, marks INTEGER NOT NULL,
+  PRIMARY KEY(project, day, format, server)) STRICT, WITHOUT ROWID;
+CREATE TABLE segment(
+  project INTEGER NOT NULL, day INTEGER NOT NULL, format INTEGER NOT NULL, server INTEGER NOT NULL,
+  name TEXT NOT NULL, records INTEGER, live INTEGER NOT NULL, seq INTEGER NOT NULL,
+  PRIMARY KEY(project, day, format, server, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE gap(
+  source INTEGER NOT NULL, epoch INTEGER NOT NULL, blind INTEGER NOT NULL, reason TEXT NOT NULL,
+  began INTEGER NOT NULL, ended INTEGER, log INTEGER, position INTEGER, length INTEGER,
+  seq INTEGER NOT NULL, PRIMARY KEY(source, epoch)) STRICT, WITHOUT ROWID;
+CREATE TABLE output(
+  server INTEGER NOT NULL, format INTEGER NOT NULL, path INTEGER NOT NULL, version INTEGER,
+  runs INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(server, format, path)) STRICT, WITHOUT ROWID;
+CREATE TABLE permit(
+  seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, expires_at INTEGER, detail TEXT NOT NULL) STRICT;
+CREATE TABLE alert(
+  id INTEGER PRIMARY KEY, rule TEXT NOT NULL, severity TEXT NOT NULL, state TEXT NOT NULL,
+  server INTEGER, project INTEGER, day INTEGER, format INTEGER, source INTEGER,
+  cause TEXT NOT NULL, version INTEGER, previous_version INTEGER, incident TEXT NOT NULL,
+  began_at INTEGER NOT NULL, fires_at INTEGER NOT NULL, starts_at INTEGER, clear_since INTEGER,
+  ends_at INTEGER, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, evidence TEXT NOT NULL
+) STRICT;
+CREATE INDEX alert_open ON alert(rule, project, day, format, server, source) WHERE state <> 'resolved';
+CREATE INDEX alert_incident ON alert(incident);
+)sql";
+
+// Views for people with `sqlite3`; dropped and made anew at each migration.
+constexpr const char* kViews = R"sql(
+CREATE VIEW runs AS
+SELECT f.seq, strftime('%Y-%m-%dT%H:%M:%fZ', f.logged_at / 1000.0, 'unixepoch') AS at,
+  coalesce(f.kind, 'run') AS kind, server.text AS server, project.text AS project,
+  CASE f.day WHEN -1000000 THEN '-' ELSE date(f.day * 86400, 'unixepoch') END AS day,
+  format.text AS format, source.unit, f.run, f.batch, version.text AS version, path.text AS path,
+  f.before, f.existing, f.fresh, f.recovered, f.duplicates, f.deleted, f.written,
+  f.written AS after, coalesce(f.lost, 0) AS lost, cause.text AS cause,
+  coalesce(f.missing, 0) AS missing, f.marks & 1 AS superseded, log.path AS log, f.position,
+  f.detail
+FROM fact f
+LEFT JOIN name server ON server.id = f.server LEFT JOIN name project ON project.id = f.project
+LEFT JOIN name format ON format.id = f.format LEFT JOIN name version ON version.id = f.version
+LEFT JOIN name path ON path.id = f.path LEFT JOIN name cause ON cause.id = f.cause
+LEFT JOIN source ON source.id = f.source LEFT JOIN log ON log.id = f.log
+WHERE f.kind IS NULL OR f.kind IN ('failed_run', 'started_run');
+
+CREATE VIEW losses AS SELECT * FROM runs WHERE lost > 0;
+
+CREATE VIEW balances AS
+SELECT server.text AS server, project.text AS project,
+  CASE b.day WHEN -1000000 THEN '-' ELSE date(b.day * 86400, 'unixepoch') END AS day,
+  format.text AS format, source.unit, b.actual + b.missing - b.surplus AS expected, b.actual,
+  b.missing, b.surplus,
+  CASE b.opening WHEN 0 THEN 'unopened' WHEN 1 THEN 'unknown' WHEN 2 THEN 'unverified' ELSE 'known' END
+    AS opening,
+  CASE WHEN b.missing > 0 THEN 'firing'
+       WHEN b.opening IN (0, 1) OR b.marks & 2
+         OR b.epoch <> (SELECT coalesce(max(epoch), 0) FROM gap WHERE gap.source = b.source)
+       THEN 'unknown' ELSE 'clear' END AS verdict,
+  strftime('%Y-%m-%dT%H:%M:%fZ', b.logged_until / 1000.0, 'unixepoch') AS observed_until
+FROM balance b
+JOIN name server ON server.id = b.server JOIN name project ON project.id = b.project
+JOIN name format ON format.id = b.format JOIN source ON source.id = b.source;
+
+CREATE VIEW blind_intervals AS
+SELECT source.name AS source, strftime('%Y-%m-%dT%H:%M:%fZ', gap.began / 1000.0, 'unixepoch') AS began,
+  strftime('%Y-%m-%dT%H:%M:%fZ', gap.ended / 1000.0, 'unixepoch') AS ended, gap.reason,
+  gap.blind = 0 AS quarantined, log.path AS log, gap.position, gap.length
+FROM gap JOIN source ON source.id = gap.source LEFT JOIN log ON log.id = gap.log;
+
+-- Contiguous for each log, or a row says so: gap_before must be 0 everywhere.
+CREATE VIEW read_ranges AS
+SELECT r.log, log.path, r.begin, r."end",
+  r.begin - coalesce(lag(r."end") OVER (PARTITION BY r.log ORDER BY r.begin), 0) AS gap_before
+FROM read_range r JOIN log ON log.id = r.log;
+
+CREATE VIEW alerts AS
+SELECT a.id, a.rule, a.severity, a.state, a.cause, version.text AS version,
+  previous.text AS previous_version, a.incident, server.text AS server, project.text AS project,
+  CASE WHEN a.day = -1000000 THEN '-' ELSE date(a.day * 86400, 'unixepoch') END AS day,
+  format.text AS format, source.name AS source,
+  strftime('%Y-%m-%dT%H:%M:%fZ', a.starts_at / 1000.0, 'unixepoch') AS starts_at,
+  strftime('%Y-%m-%dT%H:%M:%fZ', a.ends_at / 1000.0, 'unixepoch') AS ends_at, a.evidence
+FROM alert a
+LEFT JOIN name server ON server.id = a.server LEFT JOIN name project ON project.id = a.project
+LEFT JOIN name format ON format.id = a.format LEFT JOIN name version ON version.id = a.version
+LEFT JOIN name previous ON previous.id = a.previous_version
+LEFT JOIN source ON source.id = a.source;
+
+CREATE VIEW timeline AS
+SELECT coalesce(f.kind, 'run') AS kind,
+  strftime('%Y-%m-%dT%H:%M:%fZ', f.logged_at / 1000.0, 'unixepoch') AS at, server.text AS server,
+  project.text AS project,
+  CASE f.day WHEN -1000000 THEN '-' ELSE date(f.day * 86400, 'unixepoch') END AS day,
+  format.text AS format, f.run, version.text AS version, f.before, f.existing, f.fresh, f.recovered,
+  f.duplicates, f.deleted, f.written, coalesce(f.lost, 0) AS lost, cause.text AS cause,
+  coalesce(f.missing, 0) AS missing, f.detail, f.seq
+FROM fact f
+LEFT JOIN name server ON server.id = f.server LEFT JOIN name project ON project.id = f.project
+LEFT JOIN name format ON format.id = f.format LEFT JOIN name version ON version.id = f.version
+LEFT JOIN name cause ON cause.id = f.cause;
+)sql";
+
+constexpr std::array<const char*, 1> kMigrations = {kVersion1};
+constexpr std::array<const char*, 7> kViewNames = {
+    "runs", "losses", "balances", "blind_intervals", "read_ranges", "alerts", "timeline"};
+
+int64_t Pragma(Database& database, const char* name) {
+  Statement query = database.Prepare(std::string("PRAGMA ") + name);
+  return query.Bind({}).Step() ? query.Integer(0) : 0;
+}
+
+bool Empty(Database& database) {
+  Statement query = database.Prepare("SELECT count(*) FROM sqlite_schema");
+  return query.Bind({}).Step() && query.Integer(0) == 0;
+}
+
+// Applies migration `index` and stamps the file with its version.
+void Apply(Database& database, size_t index) {
+  database.Execute("BEGIN IMMEDIATE");
+  for (const char* view : kViewNames) {
+    database.Execute((std::string("DROP VIEW IF EXISTS ") + view).c_str());
+  }
+  database.Execute(kMigrations[index]);
+  if (index + 1 == kMigrations.size()) database.Execute(kViews);
+  database.Execute(
+      ("PRAGMA application_id = " + std::to_string(kLedgerApplicationId)).c_str());
+  database.Execute(("PRAGMA user_version = " + std::to_string(index + 1)).c_str());
+  database.Execute("COMMIT");
+}
+
+}  // namespace
+
+Result<void> CheckSchema(Database& database) {
+  const int64_t id = Pragma(database, "application_id");
+  if (auto ok = database.Check(); !ok) return ok;
+  if (id != kLedgerApplicationId) return Fail(Error::Kind::kLedger, "not a rollcall ledger");
+  const int64_t version = Pragma(database, "user_version");
+  const auto ours = static_cast<int64_t>(kMigrations.size());
+  if (version > ours) {
+    return Fail(Error::Kind::kLedger,
+                "the ledger is of a newer version (schema " + std::to_string(version) +
+                    ", this rollcall knows " + std::to_string(ours) + "): use that version");
+  }
+  if (version < ours) {
+    return Fail(Error::Kind::kLedger, "the ledger is of an older version (schema " +
+                                          std::to_string(version) +
+                                          "): let `rollcall watch` or `ingest` open it once");
+  }
+  return {};
+}
+
+Result<void> Migrate(Database& database) {
+  const bool empty = Empty(database);
+  if (auto ok = database.Check(); !ok) return ok;
+  if (!empty && Pragma(database, "application_id") != kLedgerApplicationId) {
+    return Fail(Error::Kind::kLedger, "not a rollcall ledger; nothing was changed");
+  }
+  const int64_t version = Pragma(database, "user_version");
+  if (version > static_cast<int64_t>(kMigrations.size())) return CheckSchema(database);
+  for (auto i = static_cast<size_t>(version); i < kMigrations.size(); ++i) Apply(database, i);
+  return database.Check();
+}

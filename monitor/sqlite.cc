@@ -1,0 +1,285 @@
+#include "monitor/sqlite.h"
+
+#include <sqlite3.h>
+
+#include <cstring>
+
+namespace {
+
+Error::Kind KindOf(int code) {
+  return (code & 0xff) == SQLITE_FULL ? Error::Kind::kLedgerFull : Error::Kind::kLedger;
+}
+
+void ReturnCell(sqlite3_context* context, const Cell& cell) {
+  switch (cell.kind) {
+    case Cell::Kind::kNull: return sqlite3_result_null(context);
+    case Cell::Kind::kInteger: return sqlite3_result_int64(context, cell.integer);
+    case Cell::Kind::kText:
+      return sqlite3_result_text(context, cell.text.data(), static_cast<int>(cell.text.size()),
+                                 SQLITE_STATIC);
+    case Cell::Kind::kBlob:
+      return sqlite3_result_blob(context, cell.text.data(), static_cast<int>(cell.text.size()),
+                                 SQLITE_STATIC);
+  }
+}
+
+}  // namespace
+
+// The virtual table behind InsertAll: a cursor walks `rows`, each filled when it is reached.
+struct Database::Feed {
+  size_t rows = 0;
+  const std::function<void(size_t, Cell*)>* fill = nullptr;
+  std::vector<Cell> cells = std::vector<Cell>(kFeedColumns);
+
+  struct Table {
+    sqlite3_vtab base;
+    Feed* feed;
+  };
+  struct Cursor {
+    sqlite3_vtab_cursor base;
+    size_t row;
+  };
+  static Feed& Of(sqlite3_vtab_cursor* cursor) {
+    return *reinterpret_cast<Table*>(cursor->pVtab)->feed;
+  }
+  void Load(size_t row) {
+    if (row < rows) (*fill)(row, cells.data());
+  }
+
+  static int Connect(sqlite3* db, void* feed, int, const char* const*, sqlite3_vtab** table,
+                     char**) {
+    std::string sql = "CREATE TABLE feed(c0";
+    for (size_t i = 1; i < kFeedColumns; ++i) sql += ",c" + std::to_string(i);
+    if (const int code = sqlite3_declare_vtab(db, (sql + ")").c_str())) return code;
+    *table = reinterpret_cast<sqlite3_vtab*>(new Table{{}, static_cast<Feed*>(feed)});
+    return SQLITE_OK;
+  }
+  static int BestIndex(sqlite3_vtab*, sqlite3_index_info*) { return SQLITE_OK; }
+  static int Disconnect(sqlite3_vtab* table) {
+    delete reinterpret_cast<Table*>(table);
+    return SQLITE_OK;
+  }
+  static int Open(sqlite3_vtab*, sqlite3_vtab_cursor** cursor) {
+    *cursor = reinterpret_cast<sqlite3_vtab_cursor*>(new Cursor{{}, 0});
+    return SQLITE_OK;
+  }
+  static int CloseCursor(sqlite3_vtab_cursor* cursor) {
+    delete reinterpret_cast<Cursor*>(cursor);
+    return SQLITE_OK;
+  }
+  static int Filter(sqlite3_vtab_cursor* cursor, int, const char*, int, sqlite3_value**) {
+    reinterpret_cast<Cursor*>(cursor)->row = 0;
+    Of(cursor).Load(0);
+    return SQLITE_OK;
+  }
+  static int Next(sqlite3_vtab_cursor* cursor) {
+    Of(cursor).Load(++reinterpret_cast<Cursor*>(cursor)->row);
+    return SQLITE_OK;
+  }
+  static int Eof(sqlite3_vtab_cursor* cursor) {
+    return reinterpret_cast<Cursor*>(cursor)->row >= Of(cursor).rows;
+  }
+  static int Column(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int column) {
+    ReturnCell(context, Of(cursor).cells[static_cast<size_t>(column)]);
+    return SQLITE_OK;
+  }
+  static int RowId(sqlite3_vtab_cursor* cursor, sqlite3_int64* id) {
+    *id = static_cast<sqlite3_int64>(reinterpret_cast<Cursor*>(cursor)->row);
+    return SQLITE_OK;
+  }
+  static const sqlite3_module kModule;
+};
+
+const sqlite3_module Database::Feed::kModule = [] {
+  sqlite3_module module{};
+  module.xConnect = Connect;  // no xCreate: the table is eponymous, it needs no CREATE
+  module.xBestIndex = BestIndex;
+  module.xDisconnect = Disconnect;
+  module.xOpen = Open;
+  module.xClose = CloseCursor;
+  module.xFilter = Filter;
+  module.xNext = Next;
+  module.xEof = Eof;
+  module.xColumn = Column;
+  module.xRowid = RowId;
+  return module;
+}();
+
+void Database::Close::operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
+void Statement::Finalize::operator()(sqlite3_stmt* handle) const { sqlite3_finalize(handle); }
+
+Database::Database(sqlite3* handle) : handle_(handle) {}
+Database::Database(Database&&) noexcept = default;
+Database& Database::operator=(Database&&) noexcept = default;
+Database::~Database() = default;
+
+Result<Database> Database::Open(const std::string& path, Mode mode) {
+  int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  if (mode == Mode::kReadOnly) flags |= SQLITE_OPEN_READONLY;
+  if (mode == Mode::kReadWrite) flags |= SQLITE_OPEN_READWRITE;
+  if (mode == Mode::kCreate) flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  sqlite3* handle = nullptr;
+  const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  Database database(handle);
+  if (code != SQLITE_OK) {
+    return Fail(KindOf(code), path + ": " + sqlite3_errstr(code));
+  }
+  sqlite3_busy_timeout(handle, 5000);
+  return database;
+}
+
+void Database::Note(int code, std::string_view doing) {
+  if (error_ || code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE) return;
+  const char* file = sqlite3_db_filename(handle_.get(), "main");
+  std::string message = file && *file ? std::string(file) + ": " : std::string();
+  message += sqlite3_errmsg(handle_.get());
+  error_ = Error{KindOf(code), message + " (" + std::string(doing.substr(0, 80)) + ")"};
+}
+
+void Database::Execute(const char* sql) {
+  if (error_) return;
+  Note(sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr), sql);
+}
+
+Statement Database::Prepare(std::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  if (!error_) {
+    Note(sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
+                            SQLITE_PREPARE_PERSISTENT, &statement, nullptr),
+         sql);
+  }
+  return Statement(this, statement);
+}
+
+void Database::InsertAll(std::string_view sql, size_t rows,
+                         const std::function<void(size_t, Cell*)>& fill) {
+  if (error_ || rows == 0) return;
+  if (!feed_) {
+    feed_ = std::make_unique<Feed>();
+    Note(sqlite3_create_module_v2(handle_.get(), "feed", &Feed::kModule, feed_.get(), nullptr), sql);
+  }
+  feed_->rows = rows;
+  feed_->fill = &fill;
+  Statement insert = Prepare(sql);
+  insert.Run({});
+}
+
+Result<void> Database::Commit() {
+  Execute("COMMIT");
+  return Check();
+}
+
+void Database::Rollback() {
+  error_.reset();
+  if (!sqlite3_get_autocommit(handle_.get())) Execute("ROLLBACK");
+  error_.reset();
+}
+
+Result<void> Database::Check() const {
+  if (error_) return tl::unexpected<Error>(*error_);
+  return {};
+}
+
+int64_t Database::changes() const { return sqlite3_changes64(handle_.get()); }
+
+Result<void> Database::BackUpTo(const std::string& path) {
+  auto target = Open(path, Mode::kCreate);
+  if (!target) return tl::unexpected<Error>(target.error());
+  sqlite3_backup* backup =
+      sqlite3_backup_init(target->handle_.get(), "main", handle_.get(), "main");
+  int code = SQLITE_ERROR;
+  if (backup) {
+    // Slices, so that a writer is never kept waiting for long.
+    while ((code = sqlite3_backup_step(backup, 4096)) == SQLITE_OK || code == SQLITE_BUSY ||
+           code == SQLITE_LOCKED) {
+      if (code != SQLITE_OK) sqlite3_sleep(10);
+    }
+    code = sqlite3_backup_finish(backup);
+  }
+  if (code != SQLITE_OK) return Fail(KindOf(code), path + ": " + sqlite3_errstr(code));
+  return {};
+}
+
+void Database::PersistWal() {
+  int on = 1;
+  sqlite3_file_control(handle_.get(), "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+}
+
+void Database::LimitSteps(int64_t steps) {
+  sqlite3_progress_handler(
+      handle_.get(), static_cast<int>(steps), [](void*) { return 1; }, nullptr);
+}
+
+Statement::Statement(Database* database, sqlite3_stmt* handle)
+    : database_(database), handle_(handle) {}
+Statement::Statement(Statement&&) noexcept = default;
+Statement& Statement::operator=(Statement&&) noexcept = default;
+Statement::~Statement() = default;
+
+Statement& Statement::Bind(std::initializer_list<Cell> values) {
+  if (database_->error_ || !handle_) return *this;
+  sqlite3_stmt* statement = handle_.get();
+  sqlite3_reset(statement);
+  int at = 0;
+  for (const Cell& cell : values) {
+    ++at;
+    const int size = static_cast<int>(cell.text.size());
+    int code = SQLITE_OK;
+    switch (cell.kind) {
+      case Cell::Kind::kNull: code = sqlite3_bind_null(statement, at); break;
+      case Cell::Kind::kInteger: code = sqlite3_bind_int64(statement, at, cell.integer); break;
+      case Cell::Kind::kText:
+        code = sqlite3_bind_text(statement, at, cell.text.data() ? cell.text.data() : "", size,
+                                 SQLITE_TRANSIENT);
+        break;
+      case Cell::Kind::kBlob:
+        code = sqlite3_bind_blob(statement, at, cell.text.data(), size, SQLITE_TRANSIENT);
+        break;
+    }
+    database_->Note(code, "binding");
+  }
+  return *this;
+}
+
+bool Statement::Step() {
+  if (database_->error_ || !handle_) return false;
+  const int code = sqlite3_step(handle_.get());
+  if (code == SQLITE_ROW) return true;
+  if (code != SQLITE_DONE) database_->Note(code, sqlite3_sql(handle_.get()));
+  sqlite3_reset(handle_.get());
+  return false;
+}
+
+void Statement::Run(std::initializer_list<Cell> values) {
+  Bind(values);
+  while (Step()) {
+  }
+}
+
+bool Statement::IsNull(int column) const {
+  return sqlite3_column_type(handle_.get(), column) == SQLITE_NULL;
+}
+int64_t Statement::Integer(int column) const {
+  return sqlite3_column_int64(handle_.get(), column);
+}
+std::optional<int64_t> Statement::MaybeInteger(int column) const {
+  if (IsNull(column)) return std::nullopt;
+  return Integer(column);
+}
+std::string_view Statement::Text(int column) const {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(handle_.get(), column));
+  if (!text) return {};
+  return {text, static_cast<size_t>(sqlite3_column_bytes(handle_.get(), column))};
+}
+Cell Statement::Value(int column) const {
+  switch (sqlite3_column_type(handle_.get(), column)) {
+    case SQLITE_NULL: return Cell::Null();
+    case SQLITE_INTEGER: return Cell::Of(Integer(column));
+    case SQLITE_BLOB: return Cell::Blob(Text(column));
+    default: return Cell::Of(Text(column));
+  }
+}
+int Statement::columns() const { return handle_ ? sqlite3_column_count(handle_.get()) : 0; }
+std::string_view Statement::column_name(int column) const {
+  return sqlite3_column_name(handle_.get(), column);
+}

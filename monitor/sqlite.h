@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "monitor/error.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+// A value of a row: NULL, a 64-bit integer, text or bytes. `text` is only looked at while the call
+// that receives the cell runs.
+struct Cell {
+  enum class Kind : uint8_t { kNull, kInteger, kText, kBlob };
+  Kind kind = Kind::kNull;
+  int64_t integer = 0;
+  std::string_view text;
+
+  static Cell Null() { return {}; }
+  static Cell Of(int64_t value) { return {Kind::kInteger, value, {}}; }
+  static Cell Of(std::string_view value) { return {Kind::kText, 0, value}; }
+  static Cell Blob(std::string_view value) { return {Kind::kBlob, 0, value}; }
+  static Cell Maybe(std::optional<int64_t> value) { return value ? Of(*value) : Null(); }
+};
+
+class Statement;
+
+// One SQLite connection. Not shared between threads.
+//
+// Errors are sticky: the first one is kept, every later call does nothing, and Check() reports it.
+// So a sequence of statements needs one check at its end; Rollback() forgets the error.
+class Database {
+ public:
+  enum class Mode { kReadOnly, kReadWrite, kCreate };
+  [[nodiscard]] static Result<Database> Open(const std::string& path, Mode mode);
+  Database(Database&&) noexcept;
+  Database& operator=(Database&&) noexcept;
+  ~Database();
+
+  // One or more statements whose rows nobody wants.
+  void Execute(const char* sql);
+  // The statement must not outlive the database.
+  Statement Prepare(std::string_view sql);
+  // Inserts `rows` rows with one statement, fed by a virtual table (1.5 times a loop of bound
+  // inserts). `fill(row, cells)` sets the cells that `sql` selects as c0, c1, … from temp.feed, as in "INSERT INTO t SELECT c0, c1 FROM temp.feed".
+  static constexpr size_t kFeedColumns = 32;
+  void InsertAll(std::string_view sql, size_t rows,
+                 const std::function<void(size_t row, Cell* cells)>& fill);
+
+  [[nodiscard]] Result<void> Commit();
+  void Rollback();
+  [[nodiscard]] Result<void> Check() const;
+  bool failed() const { return error_.has_value(); }
+  // Rows changed by the last statement.
+  int64_t changes() const;
+
+  // A consistent copy, also while others write.
+  [[nodiscard]] Result<void> BackUpTo(const std::string& path);
+  // Keeps -wal and -shm after the last close, so that another user can read a ledger at rest.
+  void PersistWal();
+  // Aborts whatever runs on this connection after about `steps` virtual machine steps.
+  void LimitSteps(int64_t steps);
+
+ private:
+  friend class Statement;
+  explicit Database(sqlite3* handle);
+  void Note(int code, std::string_view doing);
+  struct Close {
+    void operator()(sqlite3* handle) const;
+  };
+  struct Feed;
+  std::unique_ptr<sqlite3, Close> handle_;
+  std::unique_ptr<Feed> feed_;
+  std::optional<Error> error_;
+};
+
+// A prepared statement, reset on each Run or Bind. Columns and parameters count from 0.
+class Statement {
+ public:
+  Statement(Statement&&) noexcept;
+  Statement& operator=(Statement&&) noexcept;
+  ~Statement();
+
+  // Binds all parameters and makes the statement ready to step.
+  Statement& Bind(std::initializer_list<Cell> values);
+  // True while there is a row. False at the end and on an error (Database::Check tells).
+  bool Step();
+  // Bind, step to the end, reset.
+  void Run(std::initializer_list<Cell> values);
+
+  bool IsNull(int column) const;
+  int64_t Integer(int column) const;
+  std::optional<int64_t> MaybeInteger(int column) const;
+  // Valid until the next Step or Bind.
+  std::string_view Text(int column) const;
+  Cell Value(int column) const;
+  int columns() const;
+  std::string_view column_name(int column) const;
+
+ private:
+  friend class Database;
+  Statement(Database* database, sqlite3_stmt* handle);
+  struct Finalize {
+    void operator()(sqlite3_stmt* handle) const;
+  };
+  Database* database_;
+  std::unique_ptr<sqlite3_stmt, Finalize> handle_;
+};
