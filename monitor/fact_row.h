@@ -23,12 +23,9 @@ struct PartitionKey {
 };
 
 // Bits of fact.marks.
-enum RunMark : int64_t {
-  kSuperseded = 1,   // a retry took its place
-  kOpened = 2,       // the partition's first run
-  kUnknownAfter = 4, // the verdict after it cannot be clear
-  kBridged = 8,      // the first one after a gap
-};
+inline constexpr int64_t kSuperseded = 1;    // a retry took its place
+inline constexpr int64_t kOpened = 2;        // the partition's first run
+inline constexpr int64_t kUnknownAfter = 4;  // the verdict after it cannot be clear
 
 struct FactRow {
   int64_t seq = 0;

@@ -77,8 +77,20 @@ CREATE TABLE gap(
 CREATE TABLE output(
   server INTEGER NOT NULL, format INTEGER NOT NULL, path INTEGER NOT NULL, version INTEGER,
   runs INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(server, format, path)) STRICT, WITHOUT ROWID;
+CREATE TABLE tally(
+  format INTEGER PRIMARY KEY, runs INTEGER NOT NULL, failed INTEGER NOT NULL,
+  written INTEGER NOT NULL, missing INTEGER NOT NULL) STRICT;
+CREATE TABLE lossy(
+  format INTEGER NOT NULL, cause INTEGER NOT NULL, version INTEGER NOT NULL, runs INTEGER NOT NULL,
+  PRIMARY KEY(format, cause, version)) STRICT, WITHOUT ROWID;
+CREATE TABLE open_run(
+  project INTEGER NOT NULL, day INTEGER NOT NULL, format INTEGER NOT NULL, server INTEGER NOT NULL,
+  run TEXT NOT NULL, version INTEGER, started_at INTEGER NOT NULL, seq INTEGER NOT NULL,
+  PRIMARY KEY(project, day, format, server, run)) STRICT, WITHOUT ROWID;
 CREATE TABLE permit(
-  seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, expires_at INTEGER, detail TEXT NOT NULL) STRICT;
+  project INTEGER NOT NULL, day INTEGER NOT NULL, format INTEGER NOT NULL, server INTEGER NOT NULL,
+  seq INTEGER NOT NULL, kind TEXT NOT NULL, expires_at INTEGER, detail TEXT NOT NULL,
+  PRIMARY KEY(project, day, format, server, seq)) STRICT, WITHOUT ROWID;
 CREATE TABLE alert(
   id INTEGER PRIMARY KEY, rule TEXT NOT NULL, severity TEXT NOT NULL, state TEXT NOT NULL,
   server INTEGER, project INTEGER, day INTEGER, format INTEGER, source INTEGER,
@@ -86,7 +98,8 @@ CREATE TABLE alert(
   began_at INTEGER NOT NULL, fires_at INTEGER NOT NULL, starts_at INTEGER, clear_since INTEGER,
   ends_at INTEGER, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, evidence TEXT NOT NULL
 ) STRICT;
-CREATE INDEX alert_open ON alert(rule, project, day, format, server, source) WHERE state <> 'resolved';
+CREATE INDEX alert_open ON alert(project, day, format, server, rule, source)
+  WHERE state <> 'resolved';
 CREATE INDEX alert_incident ON alert(incident);
 )sql";
 

@@ -110,9 +110,8 @@ void Settle(Balance& balance, Booking& booking) {
 
 }  // namespace
 
-std::optional<SegmentRun> ParseSegmentRun(std::string_view detail) {
-  const json object = json::parse(detail, nullptr, false);
-  if (!object.is_object()) return std::nullopt;
+std::optional<SegmentRun> ParseSegmentRun(std::string_view detail) try {
+  const json object = json::parse(detail);
   SegmentRun run;
   run.kind = object.value("kind", "");
   run.inputs = NamesAt(object, "inputs");
@@ -120,27 +119,29 @@ std::optional<SegmentRun> ParseSegmentRun(std::string_view detail) {
   run.output_records = CountAt(object, "output_records");
   run.expires = object.value("expires", false);
   run.estimate = object.value("estimate", false);
-  for (const json& output : object.value("outputs", json::array())) {
-    if (!output.is_object()) return std::nullopt;
+  const json outputs = object.value("outputs", json::array());
+  for (const json& output : outputs) {
     SegmentRun::Output segment;
     segment.segment = output.value("segment", "");
     segment.records = CountAt(output, "records");
     segment.range_deletions = std::max<int64_t>(0, CountAt(output, "range_deletions"));
     run.outputs.push_back(std::move(segment));
   }
-  for (const auto& [inputs, partitions] : object.value("merge_counts", json::object()).items()) {
-    if (partitions.is_number_integer()) {
-      run.merge_counts[std::atoll(inputs.c_str())] = partitions.get<int64_t>();
-    }
+  const json histogram = object.value("merge_counts", json::object());
+  for (const auto& [inputs, partitions] : histogram.items()) {
+    run.merge_counts[std::stoll(inputs)] = partitions.get<int64_t>();
   }
   return run;
+} catch (const std::exception&) {  // json's and stoll's: a detail of another form
+  return std::nullopt;
 }
 
-std::optional<SegmentDeletion> ParseSegmentDeletion(std::string_view detail) {
-  const json object = json::parse(detail, nullptr, false);
-  if (!object.is_object()) return std::nullopt;
+std::optional<SegmentDeletion> ParseSegmentDeletion(std::string_view detail) try {
+  const json object = json::parse(detail);
   const std::string reason = object.value("reason", "obsolete");
   return SegmentDeletion{NamesAt(object, "segments"), reason != "obsolete"};
+} catch (const std::exception&) {
+  return std::nullopt;
 }
 
 Booking BookSegmentRun(const SegmentRun& run, const RunCounts& counts, Conservation conservation,

@@ -164,13 +164,20 @@ void Database::InsertAll(std::string_view sql, size_t rows,
   insert.Run({});
 }
 
+void Database::ResetStatements() {
+  sqlite3_stmt* statement = nullptr;
+  while ((statement = sqlite3_next_stmt(handle_.get(), statement))) sqlite3_reset(statement);
+}
+
 Result<void> Database::Commit() {
+  ResetStatements();
   Execute("COMMIT");
   return Check();
 }
 
 void Database::Rollback() {
   error_.reset();
+  ResetStatements();
   if (!sqlite3_get_autocommit(handle_.get())) Execute("ROLLBACK");
   error_.reset();
 }
@@ -178,6 +185,10 @@ void Database::Rollback() {
 Result<void> Database::Check() const {
   if (error_) return tl::unexpected<Error>(*error_);
   return {};
+}
+
+void Database::Refuse(std::string why) {
+  if (!error_) error_ = Error{Error::Kind::kLedger, std::move(why)};
 }
 
 int64_t Database::changes() const { return sqlite3_changes64(handle_.get()); }

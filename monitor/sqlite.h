@@ -47,7 +47,8 @@ class Database {
   // The statement must not outlive the database.
   Statement Prepare(std::string_view sql);
   // Inserts `rows` rows with one statement, fed by a virtual table (1.5 times a loop of bound
-  // inserts). `fill(row, cells)` sets the cells that `sql` selects as c0, c1, … from temp.feed, as in "INSERT INTO t SELECT c0, c1 FROM temp.feed".
+  // inserts). `fill(row, cells)` sets the cells that `sql` selects, as in
+  // "INSERT INTO t SELECT c0, c1 FROM temp.feed".
   static constexpr size_t kFeedColumns = 32;
   void InsertAll(std::string_view sql, size_t rows,
                  const std::function<void(size_t row, Cell* cells)>& fill);
@@ -55,6 +56,8 @@ class Database {
   [[nodiscard]] Result<void> Commit();
   void Rollback();
   [[nodiscard]] Result<void> Check() const;
+  // Makes the transaction fail for a reason of the caller's.
+  void Refuse(std::string why);
   bool failed() const { return error_.has_value(); }
   // Rows changed by the last statement.
   int64_t changes() const;
@@ -70,6 +73,8 @@ class Database {
   friend class Statement;
   explicit Database(sqlite3* handle);
   void Note(int code, std::string_view doing);
+  // A statement left on a row would keep its read transaction open past the end of ours.
+  void ResetStatements();
   struct Close {
     void operator()(sqlite3* handle) const;
   };

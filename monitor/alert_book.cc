@@ -1,0 +1,106 @@
+#include "monitor/alert_book.h"
+
+namespace {
+
+constexpr const char* kFind =
+    "SELECT id, state FROM alert WHERE rule = ?1 AND project = ?2 AND day = ?3 AND format = ?4 AND "
+    "server = ?5 AND source = ?6 AND state <> 'resolved'";
+constexpr const char* kInsert =
+    "INSERT INTO alert(rule, project, day, format, server, source, severity, state, cause, version, "
+    "previous_version, incident, began_at, fires_at, starts_at, first_seq, last_seq, evidence) "
+    "VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?16,?17)";
+constexpr const char* kUpdate =
+    "UPDATE alert SET last_seq = ?2, evidence = ?3, clear_since = NULL WHERE id = ?1";
+constexpr const char* kClear =
+    "UPDATE alert SET clear_since = coalesce(clear_since, ?2), fires_at = ?3, last_seq = ?4 "
+    "WHERE id = ?1";
+constexpr const char* kResolve =
+    "UPDATE alert SET state = 'resolved', ends_at = ?2, last_seq = ?3 WHERE id = ?1";
+constexpr const char* kDrop = "DELETE FROM alert WHERE id = ?1 AND state = 'pending'";
+constexpr const char* kAny =
+    "SELECT 1 FROM alert WHERE project = ? AND day = ? AND format = ? AND server = ? AND state <> "
+    "'resolved' LIMIT 1";
+constexpr const char* kFireDue =
+    "UPDATE alert SET state = 'firing', starts_at = fires_at WHERE state = 'pending' AND "
+    "fires_at <= ?1";
+// While an alert is clear, fires_at holds the moment at which it resolves.
+constexpr const char* kResolveDue =
+    "UPDATE alert SET state = 'resolved', ends_at = fires_at WHERE state = 'firing' AND clear_since "
+    "IS NOT NULL AND fires_at <= ?1";
+constexpr const char* kRetire =
+    "UPDATE alert SET state = 'resolved', ends_at = ?3 WHERE format = ?1 AND project IS NOT NULL AND "
+    "project <> 0 AND day < ?2 AND day <> -1000000 AND state <> 'resolved'";
+constexpr const char* kAcknowledge =
+    "UPDATE alert SET state = 'resolved', ends_at = ?4 WHERE rule = ?1 AND server = ?2 AND "
+    "format = ?3 AND state <> 'resolved'";
+
+}  // namespace
+
+AlertBook::AlertBook(Database& database, Names& names, const RuleBook& rules)
+    : names_(names),
+      rules_(rules),
+      find_(database.Prepare(kFind)),
+      insert_(database.Prepare(kInsert)),
+      update_(database.Prepare(kUpdate)),
+      clear_(database.Prepare(kClear)),
+      resolve_(database.Prepare(kResolve)),
+      drop_(database.Prepare(kDrop)),
+      any_(database.Prepare(kAny)),
+      fire_due_(database.Prepare(kFireDue)),
+      resolve_due_(database.Prepare(kResolveDue)),
+      retire_(database.Prepare(kRetire)),
+      acknowledge_(database.Prepare(kAcknowledge)) {}
+
+void AlertBook::Apply(const Finding& finding, const Subject& subject, int64_t now, int64_t seq) {
+  const PartitionKey& key = subject.partition;
+  find_.Bind({Cell::Of(finding.rule), Cell::Of(key.project), Cell::Of(int64_t{key.day}),
+              Cell::Of(int64_t{key.format}), Cell::Of(int64_t{key.server}),
+              Cell::Of(subject.source)});
+  const bool open = find_.Step();
+  const int64_t id = open ? find_.Integer(0) : 0;
+  const bool pending = open && find_.Text(1) == "pending";
+  if (!finding.firing) {
+    if (!open) return;
+    if (pending) return drop_.Run({Cell::Of(id)});
+    if (finding.keep_firing_for.count() == 0) {
+      return resolve_.Run({Cell::Of(id), Cell::Of(now), Cell::Of(seq)});
+    }
+    return clear_.Run({Cell::Of(id), Cell::Of(now),
+                       Cell::Of(int64_t{now + finding.keep_firing_for.count()}), Cell::Of(seq)});
+  }
+  if (open) return update_.Run({Cell::Of(id), Cell::Of(seq), Cell::Of(finding.evidence)});
+  const int64_t fires_at = now + finding.pending_for.count();
+  const bool firing = fires_at <= now;
+  const std::string incident =
+      rules_.Incident(finding.rule, names_.Text(key.server), finding.version);
+  const auto named = [&](const std::string& name) {
+    return name.empty() ? Cell::Null() : Cell::Of(names_.Id(name));
+  };
+  insert_.Run({Cell::Of(finding.rule), Cell::Of(key.project), Cell::Of(int64_t{key.day}),
+               Cell::Of(int64_t{key.format}), Cell::Of(int64_t{key.server}),
+               Cell::Of(subject.source), Cell::Of(finding.severity),
+               Cell::Of(std::string_view(firing ? "firing" : "pending")), Cell::Of(finding.cause),
+               named(finding.version), named(finding.previous_version), Cell::Of(incident),
+               Cell::Of(now), Cell::Of(fires_at), firing ? Cell::Of(now) : Cell::Null(),
+               Cell::Of(seq), Cell::Of(finding.evidence)});
+}
+
+bool AlertBook::AnyOpen(const PartitionKey& key) {
+  return any_
+      .Bind({Cell::Of(key.project), Cell::Of(int64_t{key.day}), Cell::Of(int64_t{key.format}),
+             Cell::Of(int64_t{key.server})})
+      .Step();
+}
+
+void AlertBook::Tick(int64_t now) {
+  fire_due_.Run({Cell::Of(now)});
+  resolve_due_.Run({Cell::Of(now)});
+}
+
+void AlertBook::Retire(int64_t format, int32_t day, int64_t now) {
+  retire_.Run({Cell::Of(format), Cell::Of(int64_t{day}), Cell::Of(now)});
+}
+
+void AlertBook::Acknowledge(std::string_view rule, int64_t server, int64_t format, int64_t now) {
+  acknowledge_.Run({Cell::Of(rule), Cell::Of(server), Cell::Of(format), Cell::Of(now)});
+}

@@ -1,0 +1,72 @@
+#include "monitor/hash_chain.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+ChainLink NextLink(const ChainLink& previous, std::string_view added) {
+  ChainLink link{};
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  EVP_DigestInit_ex(context, EVP_sha256(), nullptr);
+  EVP_DigestUpdate(context, previous.data(), previous.size());
+  EVP_DigestUpdate(context, added.data(), added.size());
+  EVP_DigestFinal_ex(context, link.data(), nullptr);
+  EVP_MD_CTX_free(context);
+  return link;
+}
+
+std::string_view Bytes(const ChainLink& link) {
+  return {reinterpret_cast<const char*>(link.data()), link.size()};
+}
+
+ChainLink LinkFrom(std::string_view bytes) {
+  ChainLink link{};
+  if (bytes.size() == link.size()) std::memcpy(link.data(), bytes.data(), link.size());
+  return link;
+}
+
+std::string Hex(const ChainLink& link) {
+  std::string text;
+  char digits[3];
+  for (const uint8_t byte : link) {
+    std::snprintf(digits, sizeof digits, "%02x", byte);
+    text += digits;
+  }
+  return text;
+}
+
+Result<void> WriteHead(const std::string& path, const LedgerHead& head) {
+  char line[160];
+  // Fixed width, so that an in-place write never leaves the tail of a longer one.
+  const int size = std::snprintf(line, sizeof line, "%s %020lld %s\n", head.ledger_id.c_str(),
+                                 static_cast<long long>(head.seq), Hex(head.chain).c_str());
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+  if (fd < 0) return Fail(Error::Kind::kLedger, path + ": " + std::strerror(errno));
+  const bool written = pwrite(fd, line, static_cast<size_t>(size), 0) == size;
+  const int error = errno;
+  close(fd);
+  if (!written) return Fail(Error::Kind::kLedger, path + ": " + std::strerror(error));
+  return {};
+}
+
+Result<LedgerHead> ReadHead(const std::string& path) {
+  std::ifstream file(path);
+  LedgerHead head;
+  if (!file) return head;
+  std::string hex;
+  file >> head.ledger_id >> head.seq >> hex;
+  if (!file || hex.size() != 2 * head.chain.size()) {
+    return Fail(Error::Kind::kLedger, path + ": not a ledger head");
+  }
+  for (size_t i = 0; i < head.chain.size(); ++i) {
+    head.chain[i] = static_cast<uint8_t>(std::stoi(hex.substr(2 * i, 2), nullptr, 16));
+  }
+  return head;
+}

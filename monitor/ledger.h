@@ -1,0 +1,165 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "monitor/alert_book.h"
+#include "monitor/balance_book.h"
+#include "monitor/config.h"
+#include "monitor/error.h"
+#include "monitor/fact.h"
+#include "monitor/hash_chain.h"
+#include "monitor/names.h"
+#include "monitor/rule_book.h"
+#include "monitor/segments.h"
+#include "monitor/source_book.h"
+#include "monitor/sqlite.h"
+
+// What a commit did, and where the ledger stands after it.
+struct CommitOutcome {
+  int64_t facts = 0;            // new ones
+  int64_t duplicate_facts = 0;  // known already: nothing changed
+  int64_t head_seq = 0;
+};
+
+// The one writer of a ledger: facts in, balances, alerts and read positions out, all in one
+// transaction a batch. One object, one thread; FILE.lock keeps other processes out.
+//
+// A failed Commit leaves the file as it was; the same batch may be committed again, also when the
+// outcome of a COMMIT was unknown: positions say whether it had been done.
+class Ledger {
+ public:
+  struct Options {
+    std::string path;
+    std::string server;     // of facts that name none
+    bool bulk = false;      // backfill: balances are written in large steps (see FinishBulk)
+    size_t cached_partitions = 32'768;
+  };
+  // `config` and `rules` must outlive the ledger.
+  [[nodiscard]] static Result<std::unique_ptr<Ledger>> Open(const Options& options,
+                                                            const Config& config,
+                                                            const RuleBook& rules);
+  ~Ledger();
+
+  [[nodiscard]] Result<CommitOutcome> Commit(const Batch& batch);
+  // Lets time pass: `for`, `keep_firing_for`, retention, overdue runs.
+  [[nodiscard]] Result<void> Tick(Time now);
+  // What a rule says of a source now (the collectors' view: lag, unreadable). Its own transaction.
+  [[nodiscard]] Result<void> ReportSource(const SourceObservation& source, Time now);
+  // Ends a backfill: writes all balances and makes the file readable by others.
+  [[nodiscard]] Result<void> FinishBulk();
+
+  // How far each log of a source has been read.
+  std::vector<LogPosition> Positions(int16_t source);
+  uint32_t next_log_id();
+  int64_t head_seq() const { return head_.seq; }
+  const LedgerHead& head() const { return head_; }
+  // The newest logged time of any source: "now" of a backfill.
+  Time logged_until() const;
+
+ private:
+  // Fields that repeat from line to line: the slice last interned and its id.
+  struct Memo {
+    Text slice;
+    int64_t id = 0;
+  };
+  struct Memos {
+    Memo server, project, format, version, path;
+  };
+
+  Ledger(const Options& options, const Config& config, const RuleBook& rules, Database database,
+         int lock);
+  Result<void> Start();
+  void LoadHead();
+  void Recover();
+  void ForgetCaches();
+
+  // Commit, step by step.
+  bool AlreadyCommitted(const Batch& batch);
+  void Account(const Batch& batch, const Fact& fact);
+  FactRow Intern(const Batch& batch, const Fact& fact);
+  void AccountPartition(FactRow row, const Batch& batch, const Fact& fact);
+  void AccountGap(FactRow row, const Batch& batch, const Fact& fact);
+  void AccountOperator(FactRow row, const Batch& batch, const Fact& fact);
+  void Append(FactRow row, BookedPartition& partition);
+  void AppendLate(FactRow row, BookedPartition& partition);
+  void WriteRows();
+  void WritePositions(const Batch& batch);
+  void WriteCommit(Time observed_at);
+  void WriteTallies();
+  int64_t InternOnce(const Batch& batch, Text slice, Memo& memo);
+  // Gives the row its sequence and puts it into the commit; what it says is final from here.
+  void PushRow(FactRow& row);
+
+  // Arithmetic of one fact; changes row's derived columns and the balance.
+  Booking Book(FactRow& row, Balance& balance, SegmentSet* segments);
+  Booking BookRewrite(FactRow& row, const Source* source, Balance& balance);
+  void JudgeByBase(FactRow& row, Booking& booking);
+  bool Retired(const FactRow& row, const Balance& balance) const;
+  SegmentSet& Segments(const PartitionKey& key);
+  void SaveSegments(const PartitionKey& key, int64_t since_seq);
+
+  // Chains.
+  std::vector<FactRow> LoadChain(int64_t last, std::deque<std::string>& storage);
+  FactRow LoadRow(int64_t seq, std::deque<std::string>& storage);
+  bool Later(const FactRow& a, const FactRow& b);
+  void Rebuild(BookedPartition& partition, std::vector<FactRow>& chain, int64_t new_seq);
+  void WriteDerived(const FactRow& row);
+  void ObserveAgain(const FactRow& row, const Booking& booking, BookedPartition& partition,
+                    int64_t new_seq);
+  bool Supersedes(const FactRow& retry, const FactRow& earlier) const;
+
+  // Rules.
+  void Observe(const FactRow& row, const Booking& booking, BookedPartition& partition);
+  void ObserveOutput(const FactRow& row);
+  void WriteOutputs();
+  void ObserveStart(const FactRow& row);
+  RunObservation Describe(const FactRow& row, const Booking& booking, const Balance& balance);
+  void ApplyFindings(const std::vector<Finding>& findings, const AlertBook::Subject& subject,
+                     int64_t now, int64_t seq);
+
+  const CanonicalFilesConfig* FormatOf(int64_t format);
+
+  Options options_;
+  const Config& config_;
+  const RuleBook& rules_;
+  int lock_ = -1;
+  Database database_;
+  Names names_;
+  BalanceBook balances_;
+  SourceBook sources_;
+  AlertBook alerts_;
+  Statement insert_commit_, insert_log_, advance_log_, find_log_, insert_range_, extend_range_,
+      select_row_, update_derived_, upsert_output_, find_outputs_, open_run_, close_run_,
+      upsert_segment_, select_segments_, known_operator_fact_;
+
+  LedgerHead head_;
+  int64_t names_sealed_ = 0;  // last name covered by the chain
+  int64_t server_ = 0;
+  std::vector<FactRow> rows_;  // of this commit, not yet inserted; seq is dense from rows_[0].seq
+  std::string hashed_;         // what this commit adds, for the chain
+  CommitOutcome outcome_;
+  std::map<uint32_t, bool> ranges_begun_;  // logs whose current read_range is of this process
+  std::map<PartitionKey, SegmentSet> segments_;
+  size_t segments_cached_ = 0;
+  std::unordered_map<int64_t, const CanonicalFilesConfig*> formats_;
+  // Where each (server, format) was last written, to notice a move without a query a run.
+  struct LastOutput {
+    int64_t path = 0;
+    int64_t version = 0;
+    int64_t runs = 0;  // since the last commit
+    int64_t seq = 0;
+  };
+  std::map<std::pair<int64_t, int64_t>, LastOutput> last_output_;
+  struct Tally {
+    int64_t runs = 0, failed = 0, written = 0, missing = 0;
+  };
+  std::map<int64_t, Tally> tallies_;  // by format, changes of this commit
+  bool has_open_runs_ = false;
+  bool rebuilt_ = false;  // this commit did more than append: balances are written with it
+  Memos memos_;
+};

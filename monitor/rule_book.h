@@ -1,0 +1,78 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "monitor/balance.h"
+#include "monitor/config.h"
+#include "monitor/time.h"
+
+// How the ledger asks the rules, and what they answer. The ledger's thread calls the one
+// implementation (rules/engine.h) inside its write transaction; answers become rows of table `alert`.
+
+// One fact of a partition and what it did to the balance. Only remarkable ones, and all of partitions
+// with an open alert, are shown to the rules.
+struct RunObservation {
+  std::string server, project, format, unit;
+  Day day;
+  std::string run, version, previous_version, path;
+  Conservation conservation = Conservation::kStrict;
+  bool segments = false;
+  RunCounts counts;
+  Booking booking;
+  Balance balance;  // after it
+};
+
+// A format was written to a directory that this server had not written it to before, or back to one
+// that it had.
+struct OutputObservation {
+  std::string server, format, version, previous_version, run, project;
+  Day day;
+  std::string directory, previous_directory;  // project and day taken out
+  bool back = false;                          // to a directory known from before
+  bool outside_template = false;              // not where canonical_files says
+  int64_t written = 0;                        // by the run that showed it
+  int64_t earlier_runs = 0;                   // written to the previous directory
+};
+
+struct SourceObservation {
+  std::string source;
+  std::string reason;  // empty: watched
+  Time began{};
+};
+
+struct OverdueObservation {
+  std::string server, project, format, run, version;
+  Day day;
+  Time started_at{};
+  bool overdue = true;
+};
+
+// What a rule says of its subject now. A clear finding resolves the open alert, if there is one.
+struct Finding {
+  std::string_view rule;
+  bool firing = false;
+  std::string severity;
+  std::string cause;
+  std::string version;           // decides the incident
+  std::string previous_version;
+  std::string evidence;          // JSON object
+  std::chrono::milliseconds pending_for{0};
+  std::chrono::milliseconds keep_firing_for{0};
+};
+
+class RuleBook {
+ public:
+  virtual ~RuleBook() = default;
+  virtual std::vector<Finding> OnRun(const RunObservation& run) const = 0;
+  virtual std::vector<Finding> OnOutput(const OutputObservation& output) const = 0;
+  virtual std::vector<Finding> OnSource(const SourceObservation& source, Time now) const = 0;
+  virtual std::vector<Finding> OnOverdue(const OverdueObservation& run) const = 0;
+  // How long a started run may take.
+  virtual std::chrono::milliseconds overdue_after() const = 0;
+  // The id of the incident that an alert belongs to: the same on every server.
+  virtual std::string Incident(std::string_view rule, std::string_view server,
+                               std::string_view version) const = 0;
+};

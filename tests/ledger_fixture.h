@@ -1,0 +1,177 @@
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <unistd.h>
+
+#include "monitor/ledger.h"
+#include "tests/catch.h"
+
+// Shared by the tests of the ledger: a ledger in a directory of its own, and runs written as one
+// would write a log line.
+
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string name = std::filesystem::temp_directory_path() / "rollcall-test-XXXXXX";
+    path_ = mkdtemp(name.data());
+  }
+  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+// Remembers what it was shown; finds a count_drop while events are missing.
+class RecordingRules final : public RuleBook {
+ public:
+  std::vector<Finding> OnRun(const RunObservation& run) const override {
+    runs.push_back(run);
+    Finding finding;
+    finding.rule = "count_drop";
+    finding.firing = run.balance.missing > 0;
+    finding.severity = "critical";
+    finding.cause = std::string(NameOf(run.booking.cause));
+    finding.version = run.version;
+    finding.evidence = "{}";
+    return {finding};
+  }
+  std::vector<Finding> OnOutput(const OutputObservation& output) const override {
+    outputs.push_back(output);
+    return {};
+  }
+  std::vector<Finding> OnSource(const SourceObservation&, Time) const override { return {}; }
+  std::vector<Finding> OnOverdue(const OverdueObservation& run) const override {
+    overdue.push_back(run);
+    return {};
+  }
+  std::chrono::milliseconds overdue_after() const override { return std::chrono::hours(6); }
+  std::string Incident(std::string_view, std::string_view, std::string_view version) const override {
+    return "incident-" + std::string(version);
+  }
+  mutable std::vector<RunObservation> runs;
+  mutable std::vector<OutputObservation> outputs;
+  mutable std::vector<OverdueObservation> overdue;
+};
+
+struct TestRun {
+  std::string at = "2016-02-22T12:00:00Z";
+  std::string project = "acme";
+  std::string day = "2016-02-22";
+  std::string format = "row";
+  std::string run;
+  std::string batch;
+  std::string version = "1";
+  std::string path;
+  int64_t existing = 0, fresh = 0, recovered = 0, duplicates = 0, deleted = 0, written = 0;
+  FactKind kind = FactKind::kRun;
+  std::string detail;
+  std::string server;
+  uint32_t log = 1;
+};
+
+class LedgerFixture {
+ public:
+  LedgerFixture() {
+    CompactionLogConfig log;
+    log.name = "compactd";
+    config.compaction_logs.push_back(log);
+    Open();
+  }
+
+  void Open(bool bulk = false) {
+    ledger.reset();
+    auto opened = Ledger::Open({directory / "ledger.db", "data-1", bulk}, config, rules);
+    if (!opened) FAIL(opened.error().message);
+    ledger = std::move(*opened);
+  }
+
+  // Adds a run to the next batch; each takes 100 bytes of its log.
+  void Add(const TestRun& run) {
+    Fact fact;
+    fact.kind = run.kind;
+    fact.source = 0;
+    fact.log = run.log;
+    fact.offset = offsets_[run.log];
+    offsets_[run.log] += 100;
+    fact.length = 99;
+    fact.logged_at = ParseTime(run.at).value();
+    fact.day = ParseDay(run.day).value();
+    fact.server = batch.Add(run.server);
+    fact.project = batch.Add(run.project);
+    fact.format = batch.Add(run.format);
+    fact.run = batch.Add(run.run);
+    fact.batch = batch.Add(run.batch);
+    fact.version = batch.Add(run.version);
+    fact.path = batch.Add(run.path);
+    fact.detail = batch.Add(run.detail);
+    fact.existing = run.existing;
+    fact.fresh = run.fresh;
+    fact.recovered = run.recovered;
+    fact.duplicates = run.duplicates;
+    fact.deleted = run.deleted;
+    fact.written = run.written;
+    batch.facts.push_back(fact);
+  }
+  void AddGap(FactKind kind, const std::string& reason) {
+    Fact fact;
+    fact.kind = kind;
+    fact.source = 0;
+    fact.log = 1;
+    fact.offset = offsets_[1];
+    fact.length = 99;
+    offsets_[1] += 100;
+    fact.detail = batch.Add("{\"reason\":\"" + reason + "\"}");
+    batch.facts.push_back(fact);
+  }
+
+  CommitOutcome Commit() {
+    for (auto& [log, offset] : offsets_) {
+      if (committed_[log] == offset) continue;
+      LogPosition position;
+      position.log = log;
+      position.source = 0;
+      position.path = "log" + std::to_string(log);
+      position.from = committed_[log];
+      position.to = offset;
+      batch.positions.push_back(position);
+      committed_[log] = offset;
+    }
+    batch.observed_at = ParseTime("2016-02-23T00:00:00Z").value();
+    auto done = ledger->Commit(batch);
+    if (!done) FAIL(done.error().message);
+    batch = {};
+    return *done;
+  }
+  CommitOutcome Commit(const TestRun& run) {
+    Add(run);
+    return Commit();
+  }
+
+  // One value of a query on the ledger file, as text; "NULL" for none.
+  std::string Query(const std::string& sql) {
+    auto database = Database::Open(directory / "ledger.db", Database::Mode::kReadOnly);
+    REQUIRE(database);
+    Statement query = database->Prepare(sql);
+    std::string text;
+    const bool row = query.Bind({}).Step();
+    if (auto ok = database->Check(); !ok) FAIL(ok.error().message);
+    if (!row || query.IsNull(0)) return "NULL";
+    return std::string(query.Text(0));
+  }
+  std::string Balance(const std::string& column, const std::string& format = "row") {
+    return Query("SELECT " + column + " FROM balances WHERE project = 'acme' AND format = '" + format +
+                 "'");
+  }
+
+  TemporaryDirectory directory;
+  Config config;
+  RecordingRules rules;
+  std::unique_ptr<Ledger> ledger;
+  Batch batch;
+
+ private:
+  std::map<uint32_t, int64_t> offsets_, committed_;
+};
