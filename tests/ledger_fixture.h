@@ -61,14 +61,14 @@ struct TestRun {
   std::string project = "acme";
   std::string day = "2016-02-22";
   std::string format = "row";
-  std::string run;
-  std::string batch;
+  std::string run = "";
+  std::string batch = "";
   std::string version = "1";
-  std::string path;
+  std::string path = "";
   int64_t existing = 0, fresh = 0, recovered = 0, duplicates = 0, deleted = 0, written = 0;
   FactKind kind = FactKind::kRun;
-  std::string detail;
-  std::string server;
+  std::string detail = "";
+  std::string server = "";
   uint32_t log = 1;
 };
 

@@ -135,7 +135,7 @@ TEST_CASE("a partition opened in mid-life starts from what its first run read", 
 
 TEST_CASE("a partition first seen empty is clear only when its source was always watched", "[ledger]") {
   LedgerFixture ledger;
-  ledger.Commit({.run = "1", .project = "acme", .fresh = 5, .written = 5});
+  ledger.Commit({.project = "acme", .run = "1", .fresh = 5, .written = 5});
   CHECK(ledger.Balance("verdict") == "clear");
   ledger.AddGap(FactKind::kBlind, "truncated");
   ledger.Commit({.at = "2016-02-22T14:00:00Z", .project = "other", .run = "2", .fresh = 5,
