@@ -31,7 +31,7 @@ class TimeFormat {
   cctz::time_zone zone_;
 };
 
-// Same result as ParseTime(), made for the common spellings.
+// ParseTime() from 1970 to 9999, with a shortcut for the common spellings.
 std::optional<Time> ParseRfc3339(std::string_view text);
 
 // "1456160531", "1456160531.25", "1.456e9": a count of units of 10^-`exponent` seconds since 1970.
