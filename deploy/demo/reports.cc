@@ -12,7 +12,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int kFirstPort = 9717;
+constexpr int kPort = 9717;  // of the watch over all servers
+constexpr int kFirstServerPort =
+    9731;  // then one a server, clear of the ports rollcall uses itself
 
 std::string Configuration(const std::string& server, const fs::path& ledger,
                           const std::string& logs, const fs::path& data, int port) {
@@ -148,15 +150,15 @@ void FindFiles(const fs::path& server, const std::string& directory, FoundFiles&
 }  // namespace
 
 void WriteConfigurations(const fs::path& root, std::span<const Compactor> servers) {
-  ReplaceText(root / "rollcall.yml",
-              Configuration("demo", root / "ledger.db", root / "logs/*/compactd.log", root / "*",
-                            kFirstPort));
-  int port = kFirstPort;
+  ReplaceText(
+      root / "rollcall.yml",
+      Configuration("demo", root / "ledger.db", root / "logs/*/compactd.log", root / "*", kPort));
+  int port = kFirstServerPort;
   for (const Compactor& compactor : servers) {
     const fs::path data = root / compactor.server();
     ReplaceText(data / "rollcall.yml",
                 Configuration(compactor.server(), data / "ledger.db",
-                              root / "logs" / compactor.server() / "compactd.log", data, ++port));
+                              root / "logs" / compactor.server() / "compactd.log", data, port++));
   }
 }
 
