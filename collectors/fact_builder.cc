@@ -1,10 +1,10 @@
 #include "collectors/fact_builder.h"
 
 #include <array>
-#include <cstring>
 #include <optional>
 #include <utility>
 
+#include "collectors/byte_scan.h"
 #include "collectors/partition_name.h"
 
 namespace {
@@ -44,14 +44,8 @@ constexpr size_t kTextFields = std::size(kTexts);
 // Digits alone, at most kMaxCount; no sign, fraction, exponent or separator.
 std::optional<int64_t> ParseCount(const Value& value) {
   if (value.kind != Kind::kNumber && value.kind != Kind::kText) return std::nullopt;
-  if (value.text.empty() || value.text.size() > 18) return std::nullopt;
-  int64_t count = 0;
-  for (const char c : value.text) {
-    const unsigned digit = static_cast<unsigned char>(c) - unsigned{'0'};
-    if (digit > 9) return std::nullopt;
-    count = count * 10 + digit;
-  }
-  if (count > kMaxCount) return std::nullopt;
+  const auto count = ParseDigits(value.text);
+  if (!count || *count > kMaxCount) return std::nullopt;
   return count;
 }
 

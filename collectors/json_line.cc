@@ -7,6 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "collectors/byte_scan.h"
+
 namespace {
 
 namespace ondemand = simdjson::ondemand;
@@ -17,7 +19,6 @@ constexpr size_t kMaxDots = 6;  // a path of k dots has 2^k ways through the obj
 constexpr std::string_view kNotJson = "not json";
 constexpr std::string_view kTooDeep = "json nested too deep";
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 // The end of the number at `at` (RFC 8259 section 6); null for what is none.
@@ -27,18 +28,18 @@ const char* NumberEnd(const char* at, const char* end) {
   if (*at == '0') {
     ++at;
   } else {
-    while (at != end && IsDigit(*at)) ++at;
+    at = FindDigitsEnd(at, end);
   }
   if (at != end && *at == '.') {
     const char* const first = ++at;
-    while (at != end && IsDigit(*at)) ++at;
+    at = FindDigitsEnd(at, end);
     if (at == first) return nullptr;
   }
   if (at != end && (*at == 'e' || *at == 'E')) {
     ++at;
     if (at != end && (*at == '+' || *at == '-')) ++at;
     const char* const first = at;
-    while (at != end && IsDigit(*at)) ++at;
+    at = FindDigitsEnd(at, end);
     if (at == first) return nullptr;
   }
   return at;
@@ -59,10 +60,8 @@ const char* ScanScalar(const char* at, const char* end, Value& value) {
   if (at == end) return nullptr;
   if (*at == '"') {
     const char* const first = ++at;
-    for (; at != end && *at != '"'; ++at) {
-      if (*at == '\\' || static_cast<unsigned char>(*at) < 0x20) return nullptr;
-    }
-    if (at == end) return nullptr;
+    at = FindStringEnd(at, end);
+    if (at == end || *at != '"') return nullptr;
     value = {Kind::kText, {first, static_cast<size_t>(at - first)}};
     return at + 1;
   }

@@ -12,7 +12,7 @@ LineTemplate::LineTemplate(std::string_view line, std::span<const TemplateHole> 
   last_at_ = static_cast<uint32_t>(literals_.size());
   last_size_ = static_cast<uint32_t>(line.size()) - at;
   literals_ += line.substr(at);
-  literals_.append(line_template_detail::kPadding, '\0');
+  literals_.append(kScanStep, '\0');
 }
 
 bool TemplateSet::WantsToLearn() {

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "collectors/byte_scan.h"
 #include "collectors/field_mapping.h"
 
 // The bytes that all lines of one shape share, learned from a line that the format's own reader
@@ -42,7 +42,7 @@ class LineTemplate {
     int path = -1;
   };
 
-  std::string literals_;  // followed by kPadding bytes that do not count
+  std::string literals_;  // followed by kScanStep bytes that do not count
   std::vector<Piece> pieces_;
   uint32_t last_at_ = 0, last_size_ = 0;  // the literal after the last hole
 };
@@ -68,30 +68,19 @@ class TemplateSet {
 
 // ---- Implementation of the templates. ----
 
-namespace line_template_detail {
-inline constexpr size_t kPadding = 16;
-
-// Whether `size` bytes at `at` are those at `literal`, which has kPadding bytes behind it.
-inline bool Equal(const char* at, const char* end, const char* literal, size_t size) {
-  if (static_cast<size_t>(end - at) < size) return false;
-  return std::memcmp(at, literal, size) == 0;
-}
-}  // namespace line_template_detail
-
 template <ScanValue scan>
 bool LineTemplate::Match(std::string_view line, std::span<Value> values) const {
   const char* at = line.data();
   const char* const end = at + line.size();
   Value unasked;
   for (const Piece& piece : pieces_) {
-    if (!line_template_detail::Equal(at, end, literals_.data() + piece.at, piece.size))
-      return false;
+    if (!StartsWith(at, end, literals_.data() + piece.at, piece.size)) return false;
     at += piece.size;
     at = scan(at, end, piece.path >= 0 ? values[static_cast<size_t>(piece.path)] : unasked);
     if (at == nullptr) return false;
   }
   return static_cast<size_t>(end - at) == last_size_ &&
-         line_template_detail::Equal(at, end, literals_.data() + last_at_, last_size_);
+         StartsWith(at, end, literals_.data() + last_at_, last_size_);
 }
 
 template <ScanValue scan>

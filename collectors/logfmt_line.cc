@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <optional>
+
+#include "collectors/byte_scan.h"
 
 namespace {
 
@@ -83,11 +84,10 @@ bool Unescape(std::string_view text, std::string& out) {
 
 // The quote that ends the string whose first byte is at `at`; null where there is none. Control
 // characters must be escaped, as in JSON.
-const char* ClosingQuote(const char* at, const char* end, bool& escapes) {
+const char* ClosingQuote(const char* at, const char* end) {
   for (; at != end && *at != '"'; ++at) {
     if (static_cast<unsigned char>(*at) < 0x20) return nullptr;
     if (*at != '\\') continue;
-    escapes = true;
     if (++at == end) return nullptr;
   }
   return at == end ? nullptr : at;
@@ -96,17 +96,15 @@ const char* ClosingQuote(const char* at, const char* end, bool& escapes) {
 // One value without escapes, up to a blank or the line's end: also what a template's hole takes.
 const char* ScanPlain(const char* at, const char* end, Value& value) {
   if (at != end && *at == '"') {
-    bool escapes = false;
-    const char* const quote = ClosingQuote(at + 1, end, escapes);
-    if (quote == nullptr || escapes) return nullptr;
+    const char* const quote = FindStringEnd(at + 1, end);
+    if (quote == end || *quote != '"') return nullptr;
     if (quote + 1 != end && !IsBlank(quote[1])) return nullptr;
     value = {Kind::kText, {at + 1, static_cast<size_t>(quote - at - 1)}};
     return quote + 1;
   }
   const char* const first = at;
-  for (; at != end && !IsBlank(*at); ++at) {
-    if (*at == '"') return nullptr;
-  }
+  at = FindWordEnd(at, end);
+  if (at != end && *at == '"') return nullptr;
   const std::string_view text(first, static_cast<size_t>(at - first));
   value = text.empty() || text == "null" ? Value{} : Value{Kind::kText, text};
   return at;
@@ -152,9 +150,8 @@ bool LogfmtLine::Scan(std::string_view line, std::span<Value> values,
     Value value;
     at = ScanPlain(begin, end, value);
     if (at == nullptr) {
-      bool escapes = false;
       if (*begin != '"') return false;
-      const char* const quote = ClosingQuote(begin + 1, end, escapes);
+      const char* const quote = ClosingQuote(begin + 1, end);
       if (quote == nullptr || (quote + 1 != end && !IsBlank(quote[1]))) return false;
       const size_t from = unescaped_.size();
       if (!Unescape({begin + 1, static_cast<size_t>(quote - begin - 1)}, unescaped_)) return false;

@@ -64,8 +64,9 @@ bool KeepsTheDate(const std::string& pattern, const cctz::time_zone& zone) {
   return read && cctz::civil_day(zone.lookup(*read).cs) == cctz::civil_day(zone.lookup(probe).cs);
 }
 
-// All of `text`'s first `count` bytes as a number; -1 unless all are digits.
-int Digits(const char* text, int count) {
+// The first `count` bytes of `text` as a number; -1 unless all are digits.
+template <int count>
+int Digits(const char* text) {
   int value = 0;
   unsigned bad = 0;
   for (int i = 0; i < count; ++i) {
@@ -144,9 +145,9 @@ std::optional<Time> ParseRfc3339(std::string_view text) {
       text.back() != 'Z') {
     return slow();
   }
-  const int hour = Digits(at + 11, 2), minute = Digits(at + 14, 2), second = Digits(at + 17, 2);
-  const int millis = millis_given ? Digits(at + 20, 3) : 0;
-  const auto day = CivilDay(Digits(at, 4), Digits(at + 5, 2), Digits(at + 8, 2));
+  const int hour = Digits<2>(at + 11), minute = Digits<2>(at + 14), second = Digits<2>(at + 17);
+  const int millis = millis_given ? Digits<3>(at + 20) : 0;
+  const auto day = CivilDay(Digits<4>(at), Digits<2>(at + 5), Digits<2>(at + 8));
   if ((hour | minute | second | millis) < 0 || hour > 23 || minute > 59 || second > 59 || !day) {
     return slow();
   }
@@ -195,11 +196,11 @@ std::optional<Day> ParseDayAs(std::string_view format, std::string_view text) {
   const char* at = text.data();
   if (format == "%Y-%m-%d") {
     if (text.size() != 10 || at[4] != '-' || at[7] != '-') return std::nullopt;
-    return CivilDay(Digits(at, 4), Digits(at + 5, 2), Digits(at + 8, 2));
+    return CivilDay(Digits<4>(at), Digits<2>(at + 5), Digits<2>(at + 8));
   }
   if (format == "%Y%m%d") {
     if (text.size() != 8) return std::nullopt;
-    return CivilDay(Digits(at, 4), Digits(at + 4, 2), Digits(at + 6, 2));
+    return CivilDay(Digits<4>(at), Digits<2>(at + 4), Digits<2>(at + 6));
   }
   int64_t millis = 0;
   const cctz::time_zone utc = cctz::utc_time_zone();
