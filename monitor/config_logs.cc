@@ -4,6 +4,7 @@
 
 #include "monitor/config_parts.h"
 #include "monitor/config_values.h"
+#include "monitor/fact.h"
 
 // The section `compaction_logs`. A preset is laid down first and the source's own keys over it,
 // both by the same function, so that a preset file can say what a source can, and is checked as

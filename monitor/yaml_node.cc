@@ -93,18 +93,20 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void OnDocumentStart(const YAML::Mark& mark) override { start_line_ = Line(mark); }
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { Value({.line = Line(mark)}); }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override {
+    Value(Made(YamlNode::Kind::kNull, mark));
+  }
   void OnAnchor(const YAML::Mark& mark, const std::string& name) override {
     complaints_.Add(Line(mark), "", "anchor &" + name + ": anchors are not supported; repeat it");
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     complaints_.Add(Line(mark), "", "aliases (*name) are not supported; repeat what is meant");
-    Value({.kind = YamlNode::Kind::kRefused, .line = Line(mark)});
+    Value(Made(YamlNode::Kind::kRefused, mark));
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
                 const std::string& value) override {
     last_quoted_ = tag == "!" ? mark : YAML::Mark::null_mark();
-    Value({.kind = Kind(mark, tag, YamlNode::Kind::kText), .line = Line(mark), .text = value});
+    Value(Made(Kind(mark, tag, YamlNode::Kind::kText), mark, value));
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
                        YAML::EmitterStyle::value) override {
@@ -134,8 +136,12 @@ class TreeBuilder final : public YAML::EventHandler {
     return YamlNode::Kind::kRefused;
   }
 
+  YamlNode Made(YamlNode::Kind kind, const YAML::Mark& mark, std::string text = {}) {
+    return {kind, Line(mark), std::move(text), {}, {}};
+  }
+
   void Open(const YAML::Mark& mark, YamlNode::Kind kind) {
-    open_.push_back({.node = {.kind = kind, .line = Line(mark)}, .entry = {}});
+    open_.push_back({Made(kind, mark), std::nullopt});
     too_deep_ = too_deep_ || open_.size() > kMaxDepth;
   }
 
@@ -203,9 +209,7 @@ void AddSyntaxError(const YAML::ParserException& error, int last_line, Complaint
 bool Closed(std::string_view yaml, const YAML::Mark& mark) {
   size_t at = 0;
   for (int line = 0; line < mark.line && at < yaml.size(); ++line) at = yaml.find('\n', at) + 1;
-  for (int column = 0; column < mark.column && at < yaml.size(); ++column) {
-    at += CharacterSize(yaml, at);
-  }
+  at += static_cast<size_t>(mark.column);  // yaml-cpp counts bytes
   if (at >= yaml.size() || (yaml[at] != '"' && yaml[at] != '\'')) return true;  // | or >
   const char quote = yaml[at++];
   for (; at < yaml.size(); ++at) {

@@ -5,8 +5,9 @@
 #include "monitor/config.h"
 #include "monitor/config_text.h"
 
-// libFuzzer: whatever the bytes, ParseConfig answers with a configuration that can be described or with
-// words, and does not crash. Presets are given; preset files cannot be meant, the name is a directory.
+// libFuzzer: whatever the bytes, ParseConfig answers with a configuration that can be described or
+// with words, and does not crash. Presets are given; preset files cannot be meant, the name is a
+// directory.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   static const std::vector<Preset> presets = {
       {"rocksdb", "format: json\nshape: segments\nfields: {time: time_micros}\n"},
