@@ -14,11 +14,11 @@
 #include <vector>
 
 // rollcall-make-log: writes a large compaction log for measurements. Every line is a finished run
-// of a partition drawn uniformly from projects × days (the worst case for whoever keeps a state for
-// each), formats alternate per partition, and each partition's chain is healthy: existing is what
-// its last run wrote. The three formats hold the same runs. The same arguments give the same bytes.
-// Fields: ts, event, run, project, day, format, existing, new, duplicates, deleted, written,
-// version, path; text lines read by the pattern above WriteText.
+// of a partition drawn uniformly from projects × days × two formats (the worst case for whoever
+// keeps a state for each), and each partition's chain is healthy: existing is what its last run
+// wrote. The three log formats hold the same runs. The same arguments give the same bytes. Fields:
+// ts, event, run, project, day, format, existing, new, duplicates, deleted, written, version, path;
+// text lines read by the pattern above WriteText.
 
 namespace {
 
