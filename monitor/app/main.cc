@@ -1,1 +1,3 @@
-int main() { return 0; }
+#include "monitor/app/command_line.h"
+
+int main(int argc, char** argv) { return RunCommandLine(argc, argv); }
