@@ -69,14 +69,15 @@ def impact(directory):
         actual = p.runs[-1]["written"]
         expected = actual + p.missing - p.surplus
         losses = [run for run in p.runs if run["lost"]]
+        first, last = (losses[0], losses[-1]) if losses else ({}, {})
         if fmt == "columnar":
             copies.setdefault((project, day), []).append((expected, min(actual, expected)))
         if p.missing or p.surplus:
             rows.append({"server": server, "project": project, "day": day, "format": fmt,
                          "expected": expected, "actual": actual, "missing": p.missing,
                          "surplus": p.surplus, "runs": len(p.runs),
-                         "version": losses[0]["version"], "previous_version": losses[0]["previous"],
-                         "first_loss_at": losses[0]["ts"], "last_loss_at": losses[-1]["ts"]})
+                         "version": first.get("version"), "previous_version": first.get("previous"),
+                         "first_loss_at": first.get("ts"), "last_loss_at": last.get("ts")})
     projects = {}
     for (project, day), counts in sorted(copies.items()):
         expected = max(e for e, _ in counts)
