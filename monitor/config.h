@@ -4,15 +4,16 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "monitor/error.h"
 
-// The configuration file (DESIGN section 6), parsed strictly: an unknown or doubled key, a wrong type
-// or an impossible value is an Error that names file, line, key and what would be right. Plain data,
-// immutable after ParseConfig.
+// The configuration file (DESIGN section 6), parsed strictly: an unknown or doubled key, a wrong
+// type or an impossible value is an Error that names file, line, key and what would be right. Plain
+// data, immutable after ParseConfig.
 
 enum class LogFormat { kJson, kLogfmt, kRegex };
 enum class Shape { kRewrite, kSegments };
@@ -32,9 +33,10 @@ struct OutcomeField {
 };
 
 struct CompactionLogConfig {
+  int line = 0;  // in the configuration file, for later complaints
   std::string name;
-  std::vector<std::string> paths;  // globs
-  std::string preset;              // empty: none
+  std::vector<std::string> paths;  // globs, absolute
+  std::string preset;              // a built-in name, the path of a preset file, or empty: none
   LogFormat format = LogFormat::kJson;
   Shape shape = Shape::kRewrite;
   Conservation conservation = Conservation::kStrict;
@@ -49,18 +51,19 @@ struct CompactionLogConfig {
   std::map<std::string, std::string> fields;
   std::map<std::string, std::string> constants;  // fact field to its fixed value
   std::string pattern;                           // format: regex
-  std::string partition;                         // how one name spells project and day: "{project}/{day}"
-  std::vector<std::string> expires;              // projects with a time to live (cassandra)
+  std::string partition;  // how the project field spells project and day: "{project}/{day}"
+  std::vector<std::string> expires;  // projects with a time to live (cassandra)
 };
 
 struct CanonicalFilesConfig {
+  int line = 0;  // in the configuration file, for later complaints
   std::string format;
-  std::string path;       // with {project} and {day}
-  std::string reads;      // format of its merge base; empty: its own
-  bool serving = false;   // what customers' queries read
+  std::string path;      // with {project} and {day}
+  std::string reads;     // format of its merge base; empty: its own
+  bool serving = false;  // what customers' queries read
   bool required = false;
   std::chrono::milliseconds grace = std::chrono::minutes(10);
-  std::vector<std::string> recount;  // {"parquet"} | {"lines"} | {"exec", argv…} | {"none"}
+  std::vector<std::string> recount = {"none"};  // {"parquet"} | {"lines"} | {"exec", argv…}
   std::optional<std::chrono::milliseconds> retention;  // after the start of the day
   std::optional<std::string> dead_since;               // a date
   std::vector<std::string> dead_except;                // executables or units
@@ -70,7 +73,7 @@ struct PreserveConfig {
   std::vector<std::string> formats;
   std::string directory;
   std::chrono::milliseconds window = std::chrono::hours(72);
-  int64_t max_bytes = 0;
+  int64_t max_bytes = 0;  // 0: only the free-space floor of the disk
   bool keep_deleted = false;
 };
 
@@ -80,8 +83,8 @@ struct RuleConfig {
   std::optional<double> min_ratio;
   std::optional<std::chrono::milliseconds> pending_for;  // key `for`
   std::optional<std::chrono::milliseconds> keep_firing_for;
-  std::optional<std::string> severity;                   // critical | warning | info
-  std::optional<std::chrono::milliseconds> after;        // compaction_overdue, blind: the threshold
+  std::optional<std::string> severity;             // critical | warning | info
+  std::optional<std::chrono::milliseconds> after;  // compaction_overdue, blind: the threshold
 };
 
 struct Config {
@@ -95,7 +98,16 @@ struct Config {
   std::vector<std::vector<std::string>> same_events;  // groups of formats
   std::optional<PreserveConfig> preserve;
   std::map<std::string, RuleConfig> rules;  // by rule name; unknown names are refused
+  // Keep CAP_SYS_ADMIN, so that mounts which appear after the start can be marked.
+  bool keep_sys_admin = false;
 };
+
+// Every rule there is (DESIGN section 7), in the order of its table.
+std::span<const std::string_view> RuleNames();
+// Every fact field that `fields` and `constants` may name.
+std::span<const std::string_view> FactFieldNames();
+// Where operator.db is unless configured; for `--ledger`, which moves both.
+std::string OperatorDbBeside(const std::string& ledger);
 
 // A preset: the name a source says in `preset:` and the YAML of the keys it presets.
 struct Preset {
@@ -103,7 +115,10 @@ struct Preset {
   std::string_view yaml;
 };
 
-// `file` is only for messages. A source's own keys win over its preset's.
+// Pure but for preset files, which it reads. `file` stands in messages, and relative paths are
+// taken from its directory. A source's own keys win over its preset's; `fields` and `constants`
+// merge key by key. The Error (kUsage) lists everything that is wrong, one a line, in file order.
 [[nodiscard]] Result<Config> ParseConfig(std::string_view yaml, const std::string& file,
                                          const std::vector<Preset>& presets);
-[[nodiscard]] Result<Config> ReadConfig(const std::string& file, const std::vector<Preset>& presets);
+[[nodiscard]] Result<Config> ReadConfig(const std::string& file,
+                                        const std::vector<Preset>& presets);

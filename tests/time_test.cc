@@ -13,8 +13,9 @@ TEST_CASE("an offset moves a time to UTC", "[time]") {
 }
 
 TEST_CASE("what is no time is refused", "[time]") {
-  for (const char* text : {"", "2016-02-30T00:00:00Z", "2016-02-22T25:00:00Z", "2016-02-22T17:02:11",
-                           "2016-02-22T17:02:11.Z", "2016-02-22T17:02:11+1:00", "yesterday evening!"}) {
+  for (const char* text :
+       {"", "2016-02-30T00:00:00Z", "2016-02-22T25:00:00Z", "2016-02-22T17:02:11",
+        "2016-02-22T17:02:11.Z", "2016-02-22T17:02:11+1:00", "yesterday evening!"}) {
     CHECK_FALSE(ParseTime(text));
   }
 }

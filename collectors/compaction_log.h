@@ -1,0 +1,55 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "collectors/joiner.h"
+#include "collectors/line_parser.h"
+#include "collectors/tail.h"
+#include "monitor/config.h"
+#include "monitor/fact.h"
+
+// One configured source of compaction logs: bytes → complete lines → facts, quarantined ranges and
+// blind intervals, with the read position they belong to. Collector thread only.
+class CompactionLog {
+ public:
+  // `paths`: the source's own globs, or the files named to `ingest`. `known`: its positions in the
+  // ledger. `next_log_id` is shared by all sources and outlives them.
+  static Result<std::unique_ptr<CompactionLog>> Open(int16_t index, const CompactionLogConfig& config,
+                                                     const std::vector<std::string>& paths,
+                                                     std::vector<LogPosition> known,
+                                                     const TailOptions& options,
+                                                     uint32_t* next_log_id);
+
+  // Appends what can be read, up to about `max_bytes` of log, and the positions. False: nothing was
+  // there.
+  bool Fill(Batch& batch, size_t max_bytes);
+
+  int wake_fd() const { return tail_.wake_fd(); }
+  void Rescan() { tail_.Rescan(); }
+  int64_t lag_bytes() const { return tail_.LagBytes(); }
+  int64_t pending_bytes() const { return tail_.PendingBytes(); }
+  std::vector<TailProblem> problems() const { return tail_.Problems(); }
+  const std::string& name() const { return config_.name; }
+
+ private:
+  CompactionLog(int16_t index, const CompactionLogConfig& config, LineParser parser, Tail tail,
+                MakeJoiner make_joiner, const std::vector<LogPosition>& known);
+  void Lines(const TailEvent& event, Batch& batch);
+  void Line(std::string_view line, const LineOrigin& origin, Batch& batch);
+  void Quarantine(const LineOrigin& origin, int64_t length, std::string_view reason, Batch& batch);
+  void Blind(const TailEvent& event, Batch& batch);
+  Joiner& JoinerOf(uint32_t log);
+  LineCounts& Counts(Batch& batch) const;
+
+  const int16_t index_;
+  const CompactionLogConfig& config_;
+  LineParser parser_;
+  Tail tail_;
+  MakeJoiner make_joiner_;
+  std::map<uint32_t, std::unique_ptr<Joiner>> joiners_;
+  std::map<uint32_t, std::string> joiner_states_;  // of logs in the ledger, until their joiner is made
+  uint32_t newest_log_ = 0;
+};

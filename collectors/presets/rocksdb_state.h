@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "monitor/fact.h"
+
+// All that the RocksDB joiner remembers between two lines, as data that can be written down. Its
+// size follows the table files on disk (some 15 bytes each), since a file is forgotten when it is
+// deleted.
+
+struct RocksFamily {
+  std::string name;
+  int64_t id = -1;  // unknown where only events named it
+  bool dropped = false;
+};
+
+struct RocksFile {
+  enum class Fate {
+    kCreated,  // its job has not finished
+    kLive,
+    kConsumed,     // a finished job merged it
+    kFailed,       // its job failed
+    kFifo,         // FIFO compaction picked it for deletion
+    kInterrupted,  // live, and the input of a job that a restart cut off
+  };
+  int family = -1;  // key into RocksState::families
+  Fate fate = Fate::kCreated;
+};
+
+struct RocksOutput {
+  int64_t file = -1;
+  int family = -1;
+  int64_t records = 0;
+  int64_t range_deletions = 0;
+};
+
+struct RocksJob {
+  enum class Kind { kUnknown, kFlush, kCompaction, kRecovery };
+  int64_t id = -1;  // unique among the open jobs, except that one job may flush several families
+  Kind kind = Kind::kUnknown;
+  int family = -1;
+  bool started = false;    // its event was seen, not only its announcement
+  bool announced = false;  // the kStartedRun fact is written
+  int64_t micros = 0;
+  int64_t memtable_records = kUnknownCount;
+  std::string reason;
+  std::string error;
+  std::vector<int64_t> inputs;
+  std::vector<RocksOutput> outputs;
+};
+
+// A deletion whose reason only the end of an open job will tell.
+struct RocksHeldDeletion {
+  int64_t file = -1;
+  int64_t micros = 0;
+  int64_t deleted_by = -1;  // job
+  int64_t waits_for = -1;   // job
+};
+
+struct RocksMove {
+  int family = -1;
+  int64_t file = -1;
+  int64_t level = -1;
+  int64_t bytes = 0;
+};
+
+struct RocksFailure {
+  int family = -1;
+  int64_t input_records = kUnknownCount;
+  std::string error;
+};
+
+struct RocksState {
+  std::string version = "unknown";
+  std::string session;
+  bool opening = false;  // between the start of a session and "DB pointer"
+  bool begun_by_id =
+      false;           // the session id was read; the manifest line that follows is the same start
+  int64_t micros = 0;  // of the last event
+  int next_family = 0;
+  std::map<int, RocksFamily> families;
+  std::map<int64_t, RocksFile> files;
+  std::vector<RocksJob> jobs;  // open ones
+  std::vector<RocksHeldDeletion> held;
+  std::vector<RocksMove> moves;
+  std::vector<RocksFailure> failures;
+  std::set<int64_t> seen_jobs;  // the highest of this session that began a flush or a compaction
+
+  std::string Write() const;
+  // An empty state for what Write() did not write: then the log is read on as from its middle.
+  static RocksState Read(std::string_view text);
+};

@@ -1,0 +1,224 @@
+#include "collectors/tail.h"
+
+#include <cerrno>
+
+#include "collectors/log_anchor.h"
+
+namespace {
+
+constexpr size_t kMaxOpenFiles = 256;  // of one source; more are reopened when they change
+
+std::string_view WhyStopped(StreamStatus status, int error) {
+  if (status == StreamStatus::kIncomplete) return "archive is incomplete";
+  if (status == StreamStatus::kDamaged) return "archive is damaged";
+  return error == EIO ? "cannot be read: input/output error" : "cannot be read";
+}
+
+}  // namespace
+
+Result<Tail> Tail::Open(int16_t source, const std::vector<std::string>& globs,
+                        std::vector<LogPosition> known, const TailOptions& options,
+                        uint32_t* next_log_id) {
+  std::vector<LogPattern> patterns;
+  bool standard_input = false;
+  for (const std::string& glob : globs) {
+    if (!options.follow && glob == "-") {
+      standard_input = true;
+      continue;
+    }
+    auto pattern = options.follow ? ParseLogPattern(glob) : LiteralLogPattern(glob);
+    if (!pattern) return tl::unexpected(pattern.error());
+    patterns.push_back(std::move(*pattern));
+  }
+  Tail tail(source, std::move(patterns), std::move(known), options, next_log_id);
+  if (standard_input) tail.files_.AddPipe(options.standard_input);
+  return tail;
+}
+
+Tail::Tail(int16_t source, std::vector<LogPattern> patterns, std::vector<LogPosition> known,
+           const TailOptions& options, uint32_t* next_log_id)
+    : options_(options),
+      logs_(source, std::move(known)),
+      files_(std::move(patterns), options.follow, options.clock),
+      next_log_id_(next_log_id) {}
+
+std::optional<TailEvent> Tail::Next() {
+  for (;;) {
+    if (!blind_.empty()) {
+      TailEvent event = std::move(blind_.front());
+      blind_.pop_front();
+      return event;
+    }
+    if (reading_ != nullptr) {
+      if (auto event = ReadOn()) return event;
+    } else if (TailedFile* file = files_.Pending()) {
+      Begin(*file);
+    } else if (!Refresh()) {
+      idle_ = true;
+      return std::nullopt;
+    }
+  }
+}
+
+bool Tail::Refresh() {
+  const bool hintless = options_.follow && idle_ && wake_fd() < 0;
+  const bool must_list = std::exchange(must_list_, false) || hintless;
+  idle_ = false;
+  if (files_.Refresh(must_list)) {
+    MournGoneFiles();
+    ReportListing();
+  }
+  FinishQuietFiles();
+  if (files_.Pending() == nullptr) MournLostLogs();
+  return files_.Pending() != nullptr || !blind_.empty();
+}
+
+void Tail::Begin(TailedFile& file) {
+  file.pending = false;
+  if (!OpenFile(file)) return;
+  if (file.log == nullptr && !Identify(file)) return;
+  if (file.scanned > file.name.state.size) file.scanned = 0;
+  blocks_.Start(file.input, file.log->position.tail, file.log->head, file.scanned);
+  reading_ = &file;
+}
+
+std::optional<TailEvent> Tail::ReadOn() {
+  const LineBlocks::Piece piece = blocks_.Next();
+  if (piece.kind != LineBlocks::Kind::kStopped) return Consume(piece);
+  const bool ended = piece.status == StreamStatus::kEnd;
+  const bool last_line_is_final =
+      (ended && (reading_->archive || reading_->finishing || reading_->input.is_pipe())) ||
+      piece.status == StreamStatus::kDamaged;
+  if (last_line_is_final) {
+    const LineBlocks::Piece rest = blocks_.Rest();
+    if (rest.kind != LineBlocks::Kind::kStopped) return Consume(rest);
+  }
+  Stop(piece);
+  return std::nullopt;
+}
+
+TailEvent Tail::Consume(const LineBlocks::Piece& piece) {
+  KnownLog& log = *reading_->log;
+  log.changed = true;
+  log.position.finished = false;
+  reading_->finished = false;
+  reading_->changed_at = options_.clock->SinceBoot();
+  // Whoever still writes is not done: the quiet period begins again.
+  if (!piece.unterminated) reading_->finishing = false;
+  TailEvent event;
+  event.kind = piece.kind == LineBlocks::Kind::kLines ? TailEvent::Kind::kLines
+                                                      : TailEvent::Kind::kQuarantined;
+  event.log = IdOf(log);
+  event.offset = piece.offset;
+  event.length = piece.length;
+  if (event.kind == TailEvent::Kind::kLines) event.lines = piece.text;
+  event.unterminated = piece.unterminated;
+  event.reason = piece.reason;
+  return event;
+}
+
+uint32_t Tail::IdOf(KnownLog& log) {
+  if (log.position.log == 0) log.position.log = (*next_log_id_)++;
+  return log.position.log;
+}
+
+void Tail::KeepPosition() {
+  KnownLog& log = *reading_->log;
+  log.head = blocks_.head();
+  if (blocks_.consumed() != log.position.tail.end) log.Advance(blocks_.Tail());
+}
+
+// The reader leaves a file: at its end, or because it cannot go on.
+void Tail::Stop(const LineBlocks::Piece& piece) {
+  TailedFile& file = *reading_;
+  KeepPosition();
+  reading_ = nullptr;
+  file.scanned = blocks_.scanned();
+  file.partial = blocks_.read_to() - blocks_.consumed();
+  if (piece.status == StreamStatus::kChanged) return ContentChanged(file);
+  file.decide_at.reset();
+  file.waited = false;
+  file.at_end = piece.status == StreamStatus::kEnd;
+  if (!file.at_end) {
+    const bool stale = piece.status == StreamStatus::kFailed && piece.error == ESTALE;
+    if (piece.status == StreamStatus::kFailed && file.listed) file.input.Close();
+    if (stale && !file.reported_blind) must_list_ = true;
+    return Problem(file, WhyStopped(piece.status, piece.error));
+  }
+  problems_.erase(file.name.Path());
+  file.reported_blind = false;
+  file.seen_at = options_.clock->Now();
+  const bool final = file.archive || file.finishing || file.input.is_pipe();
+  if (final || file.finished) return Finish(file);
+  if (files_.open_count() > kMaxOpenFiles && file.listed) file.input.Close();
+  if (!options_.follow) file.input.Close();
+}
+
+void Tail::Blind(const TailedFile& file, std::string_view reason, int64_t length) {
+  TailEvent event;
+  event.kind = TailEvent::Kind::kBlind;
+  event.reason = reason;
+  event.length = length;
+  event.path = file.name.Path();
+  event.from = file.seen_at;
+  event.to = options_.clock->Now();
+  if (file.log != nullptr) {
+    event.log = file.log->position.log;
+    event.offset = file.log->position.to;
+  }
+  blind_.push_back(std::move(event));
+}
+
+void Tail::Problem(TailedFile& file, std::string_view reason) {
+  problems_[file.name.Path()] = reason;
+  if (!std::exchange(file.reported_blind, true)) Blind(file, reason, -1);
+}
+
+std::vector<LogPosition> Tail::TakePositions() {
+  if (reading_ != nullptr) KeepPosition();
+  std::vector<LogPosition> positions;
+  for (const auto& log : logs_.all()) {
+    if (!log->changed || log->position.log == 0) continue;
+    log->changed = false;
+    log->position.from = log->reported;
+    log->reported = log->position.to;
+    positions.push_back(log->position);
+  }
+  return positions;
+}
+
+int64_t Tail::LagBytes() const {
+  int64_t lag = 0;
+  for (const auto& file : files_.all()) {
+    if (file->finished || file->copy_of != nullptr || file->input.is_pipe()) continue;
+    const auto state = file->input ? StateOf(file->input.fd()) : std::nullopt;
+    const int64_t size = state ? state->size : file->name.state.size;
+    // How much an archive holds is known only once it is read; its own size is the least.
+    const int64_t done = file->log == nullptr || file->archive ? 0 : file->log->position.to;
+    lag += std::max<int64_t>(size - done, 0);
+  }
+  return lag;
+}
+
+int64_t Tail::PendingBytes() const {
+  int64_t bytes = 0;
+  for (const auto& file : files_.all()) bytes += file->partial;
+  return bytes;
+}
+
+std::vector<TailProblem> Tail::Problems() const {
+  std::vector<TailProblem> problems;
+  for (const auto& [path, reason] : problems_) problems.push_back({path, reason, false});
+  for (const ListingProblem& problem : files_.listing().problems) {
+    problems.push_back({problem.path, problem.reason, problem.expected});
+  }
+  for (const ListedLog& log : files_.listing().logs) {
+    if (log.unreadable_archive) {
+      problems.push_back({log.Path(), "compressed in a way that cannot be read", true});
+    }
+  }
+  if (options_.follow && !files_.watch().problem().empty()) {
+    problems.push_back({"", files_.watch().problem(), true});
+  }
+  return problems;
+}

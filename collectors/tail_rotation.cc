@@ -1,0 +1,268 @@
+// The part of Tail that decides which log a file holds and what became of one. See tail.h.
+#include <algorithm>
+
+#include "collectors/log_anchor.h"
+#include "collectors/tail.h"
+
+bool Tail::OpenFile(TailedFile& file) {
+  if (file.input.is_pipe()) return !file.finished;
+  if (!file.input) {
+    auto opened = OpenLog(file.name.base, file.name.below);
+    if (!opened) {
+      // Deleted since it was listed: the next listing knows what that means.
+      if (opened.error().error != ENOENT || !options_.follow) Problem(file, opened.error().reason);
+      return false;
+    }
+    const bool same = opened->state.device == file.name.state.device &&
+                      opened->state.inode == file.name.state.inode;
+    if (!same && options_.follow) return false;  // another file took the name: as above
+    file.input = LogInput::File(std::move(opened->fd));
+  }
+  if (const auto state = StateOf(file.input.fd())) file.name.state = *state;
+  problems_.erase(file.name.Path());
+  return true;
+}
+
+// True when `file.log` is known and may be read.
+bool Tail::Identify(TailedFile& file) {
+  file.copy_of = nullptr;
+  LogContent content = logs_.Examine(file.input, file.name.state);
+  file.archive = content.archive;
+  if (content.status == StreamStatus::kFailed) {
+    Problem(file, "cannot be read");
+    file.input.Close();
+    return false;
+  }
+  if (content.status == StreamStatus::kIncomplete && options_.follow) {
+    problems_[file.name.Path()] = "archive is incomplete";
+    return false;
+  }
+  if (content.status == StreamStatus::kDamaged && content.head.empty()) {
+    Problem(file, "archive is damaged");
+    return false;
+  }
+  if (content.head.empty()) {
+    if (file.name.rotated || !options_.follow) file.input.Close();
+    return false;
+  }
+  for (KnownLog* log : content.proven) {
+    if (log->file == nullptr) {
+      Bind(file, *log, content);
+      return true;
+    }
+  }
+  if (IsCopy(file, content)) return false;
+  if (!content.shorter.empty() && content.head.size() == kHeadBytes && Undecided(file))
+    return false;
+  Bind(file, logs_.Add(file.name.Path()), content);
+  NoticeTruncationWhileDown(file);
+  return true;
+}
+
+// Of a log that is read from another file: that holds at least as much, or did at this length.
+bool Tail::IsCopy(TailedFile& file, const LogContent& content) {
+  for (KnownLog* log : content.proven) {
+    const TailedFile& original = *log->file;
+    const auto state = original.input ? StateOf(original.input.fd()) : std::nullopt;
+    const int64_t size = state ? state->size : original.name.state.size;
+    const bool holds_more = !original.archive && size >= content.size;
+    if (!holds_more && log->position.to < content.size) continue;
+    file.copy_of = log;
+    return true;
+  }
+  for (KnownLog* log : content.shorter) {
+    if (!IsPrefixOf(*log, file.input, content.size)) continue;
+    file.copy_of = log;
+    return true;
+  }
+  return false;
+}
+
+// A file with the head of a log that was read further may be a copy being written, or a stale view
+// of it: more evidence may come. After the quiet period it is a log of its own.
+bool Tail::Undecided(TailedFile& file) {
+  if (!options_.follow) return false;
+  if (std::exchange(file.waited, false)) return false;
+  if (!file.decide_at) file.decide_at = options_.clock->SinceBoot() + options_.quiet_period;
+  return true;
+}
+
+void Tail::Bind(TailedFile& file, KnownLog& log, const LogContent& content) {
+  file.log = &log;
+  file.input.StopKeeping();
+  file.decide_at.reset();
+  file.waited = false;
+  LogPosition& position = log.position;
+  const FileState& state = file.name.state;
+  if (log.from_ledger && !content.archive && position.inode != state.inode) {
+    log.left.device = position.device;
+    log.left.inode = position.inode;
+  }
+  log.file = &file;
+  log.from_ledger = false;
+  log.head = content.head;
+  const std::string path = file.name.Path();
+  log.changed |= position.path != path || position.inode != state.inode;
+  position.path = path;
+  position.device = state.device;
+  position.inode = state.inode;
+}
+
+// A new log in the very file that a log of the ledger was read from, which now is in another plain
+// file: it was copied and truncated while nobody watched.
+void Tail::NoticeTruncationWhileDown(const TailedFile& file) {
+  const FileState& state = file.name.state;
+  for (const auto& log : logs_.all()) {
+    if (log->left.inode == 0 || log->left.inode != state.inode) continue;
+    if (log->left.device != state.device) continue;
+    log->left = {};
+    Blind(file, "truncated after a copy: lines written in between are lost", -1);
+  }
+}
+
+void Tail::Release(TailedFile& file) {
+  KnownLog* log = std::exchange(file.log, nullptr);
+  if (log == nullptr) return;
+  log->file = nullptr;
+  file.at_end = file.finished = file.finishing = false;
+  file.scanned = file.partial = 0;
+  for (const auto& other : files_.all()) {
+    if (other->copy_of == log) other->pending = true;
+  }
+}
+
+// What was read from `file` is not in it any more. A shorter file that begins alike may be a stale
+// view of it on a network file system: the size alone proves nothing.
+void Tail::ContentChanged(TailedFile& file) {
+  const std::string& known = file.log->head;
+  std::string head(known.size(), '\0');
+  const ssize_t got = file.archive ? 0 : file.input.ReadAt(0, head);
+  if (got < 0) return Problem(file, "cannot be read");
+  head.resize(static_cast<size_t>(got));
+  const bool alike = got > 0 && known.compare(0, head.size(), head) == 0;
+  const bool shorter = file.name.state.size < file.log->position.to;
+  if (alike && shorter && Undecided(file)) return;
+  Truncated(file);
+}
+
+void Tail::Truncated(TailedFile& file) {
+  KnownLog& log = *file.log;
+  TailedFile described;
+  described.name = file.name;
+  described.seen_at = file.seen_at;
+  described.log = &log;
+  const bool was_finished = file.finished;
+  Release(file);
+  file.pending = true;
+  file.decide_at.reset();
+  file.waited = true;  // nothing more is to be learnt about its head
+  file.changed_at = options_.clock->SinceBoot();
+  files_.List();
+  MournGoneFiles();
+  const bool found = FindCopies(file, log);
+  if (log.file == nullptr) log.position.finished = log.changed = true;
+  if (was_finished) return;  // its inode was reused
+  Blind(described,
+        found ? "truncated after a copy: lines written in between are lost"
+              : "truncated: lines written before that may be lost",
+        -1);
+}
+
+bool Tail::FindCopies(const TailedFile& truncated, const KnownLog& log) {
+  bool found = false;
+  for (const auto& other : files_.all()) {
+    if (other.get() == &truncated || other->finished) continue;
+    if (other->name.StemPath() != truncated.name.StemPath()) continue;
+    if (other->log == nullptr && OpenFile(*other)) Identify(*other);
+    other->pending |= other->log == &log;
+    found |= other->log == &log || other->copy_of == &log;
+  }
+  return found;
+}
+
+// Rotated away, read to its end, its name taken by a new file, and nothing written since. A deleted
+// file without successor is let go after ten quiet periods, since keeping it open keeps its disk
+// space.
+void Tail::FinishQuietFiles() {
+  const auto now = options_.clock->SinceBoot();
+  for (const auto& file : files_.all()) {
+    if (file->decide_at && now >= *file->decide_at) {
+      file->decide_at.reset();
+      file->waited = file->pending = true;
+    }
+    if (!options_.follow || file->pending || file->finished || !file->at_end) continue;
+    const bool succeeded = files_.SuccessorOf(*file) != nullptr;
+    const bool away = file->name.rotated || !file->listed;
+    const auto patience = succeeded ? options_.quiet_period : 10 * options_.quiet_period;
+    if (!away || (!succeeded && file->listed) || now - file->changed_at < patience) continue;
+    file->finishing = file->pending = true;
+  }
+}
+
+void Tail::Finish(TailedFile& file) {
+  file.finished = true;
+  file.finishing = false;
+  file.partial = 0;
+  file.input.Close();
+  if (file.input.is_pipe() || file.log->position.finished) return;
+  file.log->position.finished = file.log->changed = true;
+}
+
+void Tail::MournGoneFiles() {
+  for (const auto& file : files_.TakeGone()) {
+    problems_.erase(file->name.Path());
+    KnownLog* log = file->log;
+    const int64_t read = log == nullptr ? 0 : log->position.to;
+    const bool whole = file->finished || file->copy_of != nullptr || file->name.state.size == 0 ||
+                       (file->at_end && !file->pending && file->partial == 0);
+    if (!whole) {
+      Blind(*file, "log vanished before it was read",
+            file->archive ? -1 : std::max<int64_t>(file->name.state.size - read, 0));
+    }
+    if (log != nullptr && !log->position.finished) log->position.finished = log->changed = true;
+    Release(*file);
+  }
+}
+
+// Logs of the ledger that no file holds any more. Not while some file is still unidentified, or
+// their directory cannot be listed.
+void Tail::MournLostLogs() {
+  if (!options_.follow) return;
+  const auto is_open_question = [](const auto& file) {
+    return file->log == nullptr && file->copy_of == nullptr && file->name.state.size > 0;
+  };
+  if (std::any_of(files_.all().begin(), files_.all().end(), is_open_question)) return;
+  for (const auto& log : logs_.all()) {
+    if (!std::exchange(log->from_ledger, false) || log->position.finished) continue;
+    const std::string& path = log->position.path;
+    if (!files_.WasListed(path.substr(0, path.rfind('/')))) {
+      log->from_ledger = true;
+      continue;
+    }
+    TailEvent event;
+    event.kind = TailEvent::Kind::kBlind;
+    event.log = log->position.log;
+    event.offset = log->position.to;
+    event.length = -1;
+    event.reason = "log vanished before it was read";
+    event.path = path;
+    event.to = options_.clock->Now();
+    blind_.push_back(std::move(event));
+    log->position.finished = log->changed = true;
+  }
+}
+
+void Tail::ReportListing() {
+  std::map<std::string, std::string_view> now;
+  for (const ListingProblem& problem : files_.listing().problems) {
+    if (problem.expected && options_.follow) continue;
+    now[problem.path] = problem.reason;
+    const auto before = listing_reported_.find(problem.path);
+    if (before != listing_reported_.end() && before->second == problem.reason) continue;
+    TailedFile file;
+    file.name.below = problem.path;
+    Blind(file, problem.reason, -1);
+    blind_.back().path = problem.path;
+  }
+  listing_reported_ = std::move(now);
+}

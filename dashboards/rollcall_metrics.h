@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dashboards/metrics.h"
+
+// What rollcall says about itself and its data on /metrics (DESIGN sections 8 and 12). The role
+// fills a RollcallStatus from the ledger; RollcallMetrics turns it into families. Pure; any thread.
+// No day and no path is ever a label; projects only on active alerts, of which there is a cap.
+
+struct ProcessUsage {
+  double cpu_seconds = 0;
+  double start_time_seconds = 0;  // since 1970
+  int64_t resident_bytes = 0;
+  int64_t open_descriptors = 0;
+};
+// Of this process, from /proc/self; nothing where that cannot be read.
+std::optional<ProcessUsage> ReadProcessUsage();
+
+struct FormatStatus {
+  int64_t runs = 0;
+  int64_t events_written = 0;
+  int64_t events_missing = 0;
+};
+
+struct SourceStatus {
+  bool up = false;
+  int64_t lag_bytes = 0;
+  double coverage_ratio = 0;
+  int64_t lines = 0;
+  int64_t quarantined_lines = 0;
+  std::map<std::string, double> blind_seconds;  // by reason
+};
+
+struct LossyRuns {
+  std::string format;
+  std::string cause;
+  std::string version;
+  int64_t runs = 0;
+};
+
+struct IncidentStatus {
+  std::string incident;
+  std::string cause;
+  std::string version;
+  std::string severity;
+  bool active = true;  // a resolved one is an explicit 0
+  int64_t projects = 0;
+  int64_t events_missing = 0;
+};
+
+struct ActiveAlert {
+  std::string rule;
+  std::string severity;
+  std::string server;
+  std::string project;
+  bool active = true;
+};
+
+// Every known rule is given, firing or not: 0 is not absent.
+struct RuleStatus {
+  std::string rule;
+  std::string severity;
+  int64_t pending = 0;
+  int64_t firing = 0;
+};
+
+struct RollcallStatus {
+  std::string version;
+  std::map<std::string, FormatStatus> formats;
+  std::map<std::string, SourceStatus> sources;
+  std::map<std::string, double> heartbeats;  // component to seconds since 1970, of finished work
+  std::vector<LossyRuns> lossy_runs;
+  std::vector<IncidentStatus> incidents;
+  std::vector<RuleStatus> rules;
+  std::vector<ActiveAlert> alerts;  // most urgent first: the cap cuts the end
+  size_t alerts_cap = 1000;
+  int64_t failed_runs = 0;
+  int64_t ledger_head_sequence = 0;
+  int64_t ledger_bytes = 0;
+  bool config_last_reload_successful = true;
+  std::optional<ProcessUsage> process;
+};
+
+MetricsSnapshot RollcallMetrics(const RollcallStatus& status);

@@ -1,0 +1,34 @@
+#!/bin/bash
+# From a fresh checkout on Debian 12 or 13 to the incident, found: installs what is missing, builds a
+# release, and runs `rollcall demo` on the embedded SQLite ledger. Running it again repeats the demo.
+#
+#   deploy/quickstart.sh [ARGUMENTS OF rollcall demo]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# Under sudo the build must stay the caller's, or their next build could not write to it.
+if [[ -n "${SUDO_UID:-}" && -n "${SUDO_GID:-}" ]]; then
+  trap '[[ ! -d build ]] || chown -R "$SUDO_UID:$SUDO_GID" build' EXIT
+fi
+
+program=build/release/monitor/app/rollcall
+step() { printf '\n== %s (%d s)\n' "$1" "$SECONDS"; }
+
+step "1/3 dependencies"
+deploy/install_dependencies.sh build
+
+step "2/3 release build in build/release"
+cmake --preset release
+cmake --build --preset release
+
+step "3/3 $program demo"
+"$program" demo "$@"
+
+cat <<END
+
+== done ($SECONDS s). Where to look further:
+  $program --help   what else it does
+  README.md         what it is and how it is laid out
+  deploy/README.md  how to run it beside a real store
+  tests/run.sh      all tests
+END

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "monitor/error.h"
+#include "monitor/ledger.h"
+#include "monitor/time.h"
+
+// operator.db: what people say (permits, annotations, deploys), in a directory of its own, so that
+// `serve` and the verbs can write it while `watch` holds the ledger. `watch` and `ingest` copy new
+// rows into the ledger as facts; a row's id is the fact's run id, so copying twice changes nothing.
+struct OperatorEntry {
+  std::string kind;  // permit | annotation | deploy
+  Time at{};
+  std::string server, project, day, format, version;
+  std::string detail;  // JSON object
+};
+
+// Creates the file and its directory when needed. Returns the new row's id.
+[[nodiscard]] Result<std::string> WriteOperatorEntry(const std::string& path,
+                                                     const OperatorEntry& entry);
+
+// Copies all rows that are not in the ledger yet. A file that is not there is no error.
+[[nodiscard]] Result<void> TakeOperatorFacts(const std::string& path, Ledger& ledger, Time now);

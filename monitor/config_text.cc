@@ -1,0 +1,102 @@
+#include "monitor/config_text.h"
+
+#include "monitor/config_values.h"
+
+namespace {
+
+std::string Joined(const std::vector<std::string>& texts, std::string_view separator = ", ") {
+  std::string joined;
+  for (const std::string& text : texts) {
+    if (!joined.empty()) joined += separator;
+    joined += text;
+  }
+  return joined;
+}
+
+std::string_view NameOf(LogFormat format) {
+  return format == LogFormat::kJson ? "json" : format == LogFormat::kLogfmt ? "logfmt" : "regex";
+}
+
+std::string_view NameOf(Conservation conservation) {
+  return conservation == Conservation::kStrict    ? "strict"
+         : conservation == Conservation::kBounded ? "bounded"
+                                                  : "off";
+}
+
+std::string DescribeLog(const CompactionLogConfig& log) {
+  std::string text = "  " + log.name + ": " + Joined(log.paths) + "\n    ";
+  text += log.preset.empty() ? std::string(NameOf(log.format)) : "preset " + log.preset;
+  text += log.shape == Shape::kRewrite ? ", rewrite" : ", segments";
+  text += ", conservation " + std::string(NameOf(log.conservation)) + ", counts " + log.unit + "\n";
+  std::vector<std::string> terms;
+  for (const MatchTerm& term : log.match)
+    terms.push_back(term.field + " = " + Joined(term.values, "|"));
+  if (!terms.empty()) text += "    lines where " + Joined(terms, " and ") + "\n";
+  if (log.outcome && !log.outcome->failed.empty()) {
+    text +=
+        "    failed where " + log.outcome->field + " = " + Joined(log.outcome->failed, "|") + "\n";
+  }
+  if (log.outcome && !log.outcome->started.empty()) {
+    text += "    started where " + log.outcome->field + " = " + Joined(log.outcome->started, "|") +
+            "\n";
+  }
+  return text;
+}
+
+std::string DescribeFiles(const CanonicalFilesConfig& files) {
+  std::string text = "  " + files.format + ": " + files.path + "\n    ";
+  std::vector<std::string> facts;
+  if (files.serving) facts.push_back("serving");
+  if (files.required) facts.push_back("required after " + FormatDuration(files.grace));
+  if (!files.reads.empty()) facts.push_back("merged from " + files.reads);
+  facts.push_back(files.recount[0] == "none" ? "not recounted"
+                                             : "recounted by " + Joined(files.recount, " "));
+  facts.push_back(files.retention ? "kept for " + FormatDuration(*files.retention)
+                                  : "kept forever");
+  if (files.dead_since) facts.push_back("dead since " + *files.dead_since);
+  if (!files.dead_except.empty()) facts.push_back("but for " + Joined(files.dead_except));
+  return text + Joined(facts) + "\n";
+}
+
+std::string DescribeRule(const std::string& name, const RuleConfig& rule) {
+  std::vector<std::string> tuned;
+  const auto add = [&](const std::string& key, const std::string& value) {
+    tuned.push_back(key + " " + value);
+  };
+  if (rule.min_events) add("min_events", std::to_string(*rule.min_events));
+  if (rule.min_ratio) {
+    std::string ratio = std::to_string(*rule.min_ratio);
+    ratio.erase(ratio.find_last_not_of('0') + 1);
+    if (ratio.back() == '.') ratio.pop_back();
+    add("min_ratio", ratio);
+  }
+  if (rule.pending_for) add("for", FormatDuration(*rule.pending_for));
+  if (rule.keep_firing_for) add("keep_firing_for", FormatDuration(*rule.keep_firing_for));
+  if (rule.severity) add("severity", *rule.severity);
+  if (rule.after) add("after", FormatDuration(*rule.after));
+  return "  " + name + ": " + (tuned.empty() ? "as it is" : Joined(tuned)) + "\n";
+}
+
+}  // namespace
+
+std::string DescribeConfig(const Config& config) {
+  std::string text = "server " + (config.server.empty() ? "(host name)" : config.server) +
+                     ", ledger " + config.ledger + ", listening on " + config.listen + "\n";
+  text += "operator's inbox " + config.operator_db + "\n";
+  if (config.keep_sys_admin) text += "CAP_SYS_ADMIN is kept, so that later mounts can be watched\n";
+  text += "compaction logs: " + std::to_string(config.compaction_logs.size()) + "\n";
+  for (const CompactionLogConfig& log : config.compaction_logs) text += DescribeLog(log);
+  text += "canonical files: " + std::to_string(config.canonical_files.size()) + "\n";
+  for (const CanonicalFilesConfig& files : config.canonical_files) text += DescribeFiles(files);
+  for (const auto& group : config.same_events) text += "same events in " + Joined(group) + "\n";
+  if (const auto& preserve = config.preserve) {
+    text += "preserve " + Joined(preserve->formats) + " in " + preserve->directory + " for " +
+            FormatDuration(preserve->window);
+    if (preserve->max_bytes > 0) text += ", at most " + FormatSize(preserve->max_bytes);
+    text += preserve->keep_deleted ? ", also after a reported deletion\n" : "\n";
+  }
+  text += "rules: " + std::to_string(RuleNames().size()) +
+          ", tuned: " + std::to_string(config.rules.size()) + "\n";
+  for (const auto& [name, rule] : config.rules) text += DescribeRule(name, rule);
+  return text;
+}
