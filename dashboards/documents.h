@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "monitor/ledger_rows.h"
+#include "rules/impact.h"
+
+// The JSON documents of DESIGN section 11, the same for the verbs and for the API. Pure functions.
+// Names and order are a contract: fields may be added, never renamed. Unknown is null, never 0.
+
+using Document = nlohmann::ordered_json;
+
+Document AlertDocument(const AlertRow& alert);
+Document AlertsDocument(const std::vector<AlertRow>& alerts);
+
+// Entries of one timeline, from several ledgers; sorted by the function.
+struct TimelineInput {
+  std::vector<FactEntry> facts;
+  std::vector<AlertRow> alerts;
+  std::vector<BlindRow> blind;
+};
+Document TimelineDocument(const TimelineInput& input);
+
+Document ImpactDocument(const Impact& impact);
+
+// One fact as /api/v1/facts pages it.
+Document FactDocument(const FactEntry& fact);
+// One partition's balance.
+Document BalanceDocument(const BalanceRow& balance);
+
+// Text as it is written out: bytes that are no UTF-8 become U+FFFD. `indent` < 0: one line.
+std::string Write(const Document& document, int indent = 2);

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "monitor/error.h"
+#include "monitor/ledger_rows.h"
+#include "monitor/sqlite.h"
+#include "monitor/time.h"
+
+// Reads one ledger file, also while `watch` writes it, after it stopped, or a copy of the main file
+// alone. One object, one thread; each call sees one consistent state.
+class LedgerView {
+ public:
+  // Says why not, with the path: no such file, not a ledger, of another version, locked.
+  [[nodiscard]] static Result<LedgerView> Open(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  const std::string& ledger_id() const { return ledger_id_; }
+  // The server that wrote it (a log may name others in its lines).
+  const std::string& server() const { return server_; }
+
+  // `state`: pending | firing | resolved; empty: all. Oldest first.
+  [[nodiscard]] Result<std::vector<AlertRow>> Alerts(std::string_view state);
+  [[nodiscard]] Result<std::vector<FormatRow>> Formats();
+  // Blind intervals, and quarantined lines by source and reason. `project` (empty: all) decides
+  // BlindRow::touches and what is counted in BlindRow::projects.
+  [[nodiscard]] Result<std::vector<BlindRow>> Blind(std::string_view project = {});
+
+  using TakeBalance = std::function<void(BalanceRow)>;
+  // All balances of a project, or of every project (empty), in the order of their key.
+  [[nodiscard]] Result<void> Balances(std::string_view project, const TakeBalance& take);
+  // Only those with something missing.
+  [[nodiscard]] Result<void> Lossy(std::string_view project, const TakeBalance& take);
+  // All copies of one project-day.
+  [[nodiscard]] Result<void> Copies(std::string_view project, std::string_view day,
+                                    const TakeBalance& take);
+  // Partitions whose verdict cannot be clear, and that do not fire.
+  [[nodiscard]] Result<int64_t> UnknownCopies(std::string_view project);
+  [[nodiscard]] Result<void> Losses(std::string_view project,
+                                    const std::function<void(LossRow)>& take);
+
+  using TakeFact = std::function<void(FactEntry)>;
+  // Every fact that concerns a project (and day, server; empty: any): its partitions' chains, and
+  // deploys, annotations and permits that name it or no project at all. Not sorted.
+  [[nodiscard]] Result<void> Timeline(std::string_view project, std::string_view day,
+                                      std::string_view server, const TakeFact& take);
+  // At most `limit` facts after sequence `seq`, in sequence.
+  [[nodiscard]] Result<void> FactsAfter(int64_t seq, int64_t limit, const TakeFact& take);
+  // Sequence of the newest fact, 0: none.
+  [[nodiscard]] Result<int64_t> HeadSeq();
+
+ private:
+  LedgerView(std::string path, Database database);
+  Result<void> Checked() const;
+  std::string Meta(std::string_view key);
+  int64_t NameId(std::string_view text);
+  void Chain(int64_t last, std::string_view server, const TakeFact& take);
+
+  std::string path_;
+  Database database_;
+  std::string ledger_id_;
+  std::string server_;
+};
+
+// Opens all, or says which one cannot be.
+[[nodiscard]] Result<std::vector<LedgerView>> OpenLedgers(const std::vector<std::string>& paths);

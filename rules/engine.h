@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "monitor/config.h"
+#include "monitor/rule_book.h"
+#include "rules/tuning.h"
+
+// The rules, as the ledger's thread asks them inside its write transaction. Holds the tuning and
+// nothing else: each answer depends on the question only. Immutable, so any thread may call it.
+class RuleEngine final : public RuleBook {
+ public:
+  explicit RuleEngine(const Config& config);
+
+  std::vector<Finding> OnRun(const RunObservation& run) const override;
+  std::vector<Finding> OnOutput(const OutputObservation& output) const override;
+  std::vector<Finding> OnSource(const SourceObservation& source, Time now) const override;
+  std::vector<Finding> OnOverdue(const OverdueObservation& run) const override;
+  std::chrono::milliseconds overdue_after() const override;
+  std::string Incident(std::string_view rule, std::string_view server,
+                       std::string_view version) const override;
+
+ private:
+  Tunings tunings_;
+};

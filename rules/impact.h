@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "monitor/ledger_rows.h"
+
+// Whose events are missing, how many, since when, through which release: DESIGN section 3
+// ("Customers, not copies"). A pure function over rows of one ledger or of a whole fleet.
+
+struct ImpactFilter {
+  std::optional<Time> since, until;  // times of loss, [since, until)
+  std::string version;               // that lost; empty: any
+  std::string project;               // empty: all
+};
+
+struct ImpactInput {
+  std::vector<BalanceRow>
+      copies;  // all copies of each project-day that has a copy with missing > 0
+  std::vector<LossRow> losses;
+  std::vector<BlindRow> blind;
+  std::vector<FormatRow> formats;
+  int64_t unknown_copies = 0;  // partitions in scope whose verdict is unknown
+};
+
+struct ImpactCount {
+  int64_t missing = 0;
+  int64_t expected = 0;
+  bool certain = true;
+};
+
+struct ImpactDay {
+  std::string day, format;  // the format that stands for the day
+  ImpactCount events;
+};
+
+// Of one unit: different units are never added.
+struct ImpactProject {
+  std::string project, unit;
+  ImpactCount events;
+  std::vector<ImpactDay> days;
+};
+
+struct ImpactPartition {
+  BalanceRow balance;
+  std::string cause, version, previous_version;
+  Time first_loss_at{}, last_loss_at{};
+  int64_t runs = 0;  // that lost
+};
+
+struct ImpactIncident {
+  std::string id, cause, version, previous_version, unit;
+  Time first_at{}, last_at{};
+  int64_t servers = 0, projects = 0, project_days = 0;
+  int64_t events_missing = 0;  // each project-day's loss is counted in one incident only
+};
+
+struct ImpactTotals {
+  std::string unit = "events";
+  int64_t projects = 0, project_days = 0;
+  ImpactCount events;
+};
+
+struct Impact {
+  ImpactFilter window;
+  ImpactTotals totals;                    // of one unit: events where there are any
+  std::vector<ImpactTotals> other_units;  // what the totals therefore leave out
+  int64_t unknown_copies = 0;
+  std::vector<ImpactIncident> incidents;    // most events missing first
+  std::vector<ImpactProject> projects;      // most events missing first
+  std::vector<ImpactPartition> partitions;  // by project, day, format, server
+  std::vector<BlindRow> unknown;
+};
+
+Impact ComputeImpact(const ImpactInput& input, const ImpactFilter& filter);

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "monitor/config.h"
+
+// The rules that this version knows, with their defaults, and what the configuration made of them.
+
+struct RuleKind {
+  std::string_view name;
+  std::string_view severity;
+};
+// In the order of DESIGN section 7; also the zeros of the metrics.
+const std::vector<RuleKind>& Rules();
+const std::vector<std::string_view>& RuleNames();
+
+struct Tuning {
+  std::string severity;
+  int64_t min_events = 1;
+  double min_ratio = 0;
+  std::chrono::milliseconds pending_for{0};
+  std::chrono::milliseconds keep_firing_for{0};
+  std::chrono::milliseconds after{0};  // compaction_overdue, blind: the threshold
+};
+
+class Tunings {
+ public:
+  explicit Tunings(const Config& config);
+  const Tuning& Of(std::string_view rule) const;
+
+ private:
+  std::map<std::string, Tuning, std::less<>> by_rule_;
+};
