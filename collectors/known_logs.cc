@@ -149,6 +149,11 @@ void KnownLogs::ExamineStream(LogInput& input, LogContent& content) const {
   content.status = chunk.status == StreamStatus::kBytes ? StreamStatus::kEnd : chunk.status;
 }
 
+bool Holds(LogInput& input, const KnownLog& log) {
+  const LogAnchor& tail = log.position.tail;
+  return Proves(tail, ReadPlain(input, tail.begin, tail.end));
+}
+
 bool IsPrefixOf(const KnownLog& log, LogInput& input, int64_t size) {
   const LogAnchor* last = nullptr;
   for (const LogAnchor& anchor : log.trail) {

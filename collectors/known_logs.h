@@ -54,5 +54,7 @@ class KnownLogs {
   std::vector<std::unique_ptr<KnownLog>> logs_;
 };
 
+// Whether the file still holds what was read of the log.
+bool Holds(LogInput& input, const KnownLog& log);
 // Whether a file of `size` bytes, which ends before log.position.to, ends like the log did there.
 bool IsPrefixOf(const KnownLog& log, LogInput& input, int64_t size);

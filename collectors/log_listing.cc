@@ -21,7 +21,8 @@ bool Matches(const std::string& pattern, const std::string& name) {
 }
 
 std::string Join(const std::string& directory, const std::string& name) {
-  return directory.empty() ? name : directory + "/" + name;
+  if (directory.empty() || name.empty()) return directory + name;
+  return directory + "/" + name;
 }
 
 std::vector<std::string> Split(const std::string& path) {

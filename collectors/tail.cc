@@ -77,6 +77,7 @@ void Tail::Begin(TailedFile& file) {
   file.pending = false;
   if (!OpenFile(file)) return;
   if (file.log == nullptr && !Identify(file)) return;
+  NotePlace(file);
   if (file.scanned > file.name.state.size) file.scanned = 0;
   blocks_.Start(file.input, file.log->position.tail, file.log->head, file.scanned);
   reading_ = &file;

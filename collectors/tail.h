@@ -107,9 +107,11 @@ class Tail {
   // Which log is it, and what became of it (tail_rotation.cc)
   bool OpenFile(TailedFile& file);
   bool Identify(TailedFile& file);
+  bool OriginalChanged(TailedFile& file, const LogContent& content);
   bool IsCopy(TailedFile& file, const LogContent& content);
   bool Undecided(TailedFile& file);
   void Bind(TailedFile& file, KnownLog& log, const LogContent& content);
+  void NotePlace(const TailedFile& file);
   void NoticeTruncationWhileDown(const TailedFile& file);
   void Release(TailedFile& file);
   void ContentChanged(TailedFile& file);

@@ -51,12 +51,25 @@ bool Tail::Identify(TailedFile& file) {
       return true;
     }
   }
+  if (OriginalChanged(file, content)) return file.log != nullptr;
   if (IsCopy(file, content)) return false;
   if (!content.shorter.empty() && content.head.size() == kHeadBytes && Undecided(file))
     return false;
   Bind(file, logs_.Add(file.name.Path()), content);
   NoticeTruncationWhileDown(file);
   return true;
+}
+
+// A log is seen in its copy before it is known that its own file was truncated.
+bool Tail::OriginalChanged(TailedFile& file, const LogContent& content) {
+  for (KnownLog* log : content.proven) {
+    TailedFile& original = *log->file;
+    if (!original.input || original.archive || Holds(original.input, *log)) continue;
+    file.copy_of = log;
+    if (OpenFile(original)) ContentChanged(original);
+    return true;
+  }
+  return false;
 }
 
 // Of a log that is read from another file: that holds at least as much, or did at this length.
@@ -92,7 +105,7 @@ void Tail::Bind(TailedFile& file, KnownLog& log, const LogContent& content) {
   file.input.StopKeeping();
   file.decide_at.reset();
   file.waited = false;
-  LogPosition& position = log.position;
+  const LogPosition& position = log.position;
   const FileState& state = file.name.state;
   if (log.from_ledger && !content.archive && position.inode != state.inode) {
     log.left.device = position.device;
@@ -101,8 +114,14 @@ void Tail::Bind(TailedFile& file, KnownLog& log, const LogContent& content) {
   log.file = &file;
   log.from_ledger = false;
   log.head = content.head;
+  NotePlace(file);
+}
+
+void Tail::NotePlace(const TailedFile& file) {
+  LogPosition& position = file.log->position;
+  const FileState& state = file.name.state;
   const std::string path = file.name.Path();
-  log.changed |= position.path != path || position.inode != state.inode;
+  file.log->changed |= position.path != path || position.inode != state.inode;
   position.path = path;
   position.device = state.device;
   position.inode = state.inode;
@@ -172,7 +191,6 @@ bool Tail::FindCopies(const TailedFile& truncated, const KnownLog& log) {
   bool found = false;
   for (const auto& other : files_.all()) {
     if (other.get() == &truncated || other->finished) continue;
-    if (other->name.StemPath() != truncated.name.StemPath()) continue;
     if (other->log == nullptr && OpenFile(*other)) Identify(*other);
     other->pending |= other->log == &log;
     found |= other->log == &log || other->copy_of == &log;
@@ -192,6 +210,8 @@ void Tail::FinishQuietFiles() {
     }
     if (!options_.follow || file->pending || file->finished || !file->at_end) continue;
     const bool succeeded = files_.SuccessorOf(*file) != nullptr;
+    // Whoever wrote may still hold the end of its last line.
+    if (std::exchange(file->succeeded, succeeded) != succeeded) file->changed_at = now;
     const bool away = file->name.rotated || !file->listed;
     const auto patience = succeeded ? options_.quiet_period : 10 * options_.quiet_period;
     if (!away || (!succeeded && file->listed) || now - file->changed_at < patience) continue;
