@@ -6,6 +6,7 @@
 
 #include "collectors/byte_scan.h"
 #include "collectors/partition_name.h"
+#include "collectors/path_template.h"
 
 namespace {
 
@@ -40,6 +41,7 @@ constexpr TextField kTexts[] = {
     {FactField::kPath, &Fact::path, "path is no text"},
 };
 constexpr size_t kTextFields = std::size(kTexts);
+constexpr size_t kPathText = kTextFields - 1;
 
 // Digits alone, at most kMaxCount; no sign, fraction, exponent or separator.
 std::optional<int64_t> ParseCount(const Value& value) {
@@ -89,6 +91,8 @@ LineResult FactBuilder::Add(std::span<const Value> values, size_t length, const 
     return Quarantined(reason);
   }
   if (const auto reason = ReadCounts(values, fact); !reason.empty()) return Quarantined(reason);
+  PathTemplate path;
+  texts[kPathText] = path.Of(texts[kPathText], texts[0], mapping_.ValueOf(FactField::kDay, values).text);
 
   const Fact* last = batch.facts.empty() ? nullptr : &batch.facts.back();
   for (size_t i = 0; i < kTextFields; ++i) {
