@@ -163,12 +163,8 @@ std::optional<Time> ParseUnixTime(std::string_view text, int exponent) {
     fraction = text.substr(point + 1);
     const bool decimal = text[point] == '.' && !fraction.empty() &&
                          fraction.find_first_not_of("0123456789") == fraction.npos;
-<<<<<<< HEAD
     if (!decimal) {
       if (text.find_first_of("eE") == text.npos) return std::nullopt;
-=======
-    if (!decimal) {  // an exponent, or rubbish
->>>>>>> presets
       double value = 0;
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
       if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
