@@ -11,12 +11,13 @@ namespace {
 
 using Kind = Value::Kind;
 
-// Digits alone, at most kMaxCount; no sign, fraction, exponent or separator.
-std::optional<int64_t> ParseCount(const Value& value) {
-  if (value.kind != Kind::kNumber && value.kind != Kind::kText) return std::nullopt;
-  const auto count = ParseDigits(value.text);
-  if (!count || *count > kMaxCount) return std::nullopt;
-  return count;
+const Fact kBlank;  // to copy, which is faster than to make
+
+// Digits alone, at most kMaxCount; no sign, fraction, exponent or separator. -1 for anything else.
+int64_t ParseCount(const Value& value) {
+  if (value.kind != Kind::kNumber && value.kind != Kind::kText) return -1;
+  const int64_t count = ParseDigits(value.text.data(), value.text.size());
+  return count <= kMaxCount ? count : -1;
 }
 
 }  // namespace
@@ -66,7 +67,8 @@ Result<FactBuilder> FactBuilder::Create(const CompactionLogConfig& config, Field
 LineResult FactBuilder::Add(std::span<const Value> values, size_t length, const LineOrigin& origin,
                             Batch& batch) const {
   if (!mapping_.Selects(values)) return {LineOutcome::kIgnored, {}};
-  Fact& fact = batch.facts.emplace_back();
+  batch.facts.push_back(kBlank);
+  Fact& fact = batch.facts.back();
   fact.source = origin.source;
   fact.log = origin.log;
   fact.offset = origin.offset;
@@ -140,9 +142,9 @@ std::string_view FactBuilder::ReadCounts(std::span<const Value> values, Fact& fa
   for (const CountField& field : counts_) {
     const Value& value = mapping_.ValueOf(field.field, values);
     if (value.kind == Kind::kAbsent) continue;
-    const auto count = ParseCount(value);
-    if (!count) return field.reason;
-    fact.*field.count = *count;
+    const int64_t count = ParseCount(value);
+    if (count < 0) return field.reason;
+    fact.*field.count = count;
   }
   if (fact.kind == FactKind::kRun && fact.written == kUnknownCount) return "no written";
   return {};

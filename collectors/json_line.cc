@@ -213,6 +213,7 @@ std::string_view JsonLine::Reader::Read(std::string_view line, std::span<Value> 
   for (Value& value : values) value = {};
   values_ = values;
   hits_.clear();
+  if (line.empty()) return kNotJson;
   if (++line_number_ == 0) ++line_number_;
   if (padded_.size() < line.size() + simdjson::SIMDJSON_PADDING) {
     padded_.resize(line.size() * 2 + simdjson::SIMDJSON_PADDING);

@@ -54,6 +54,10 @@ TEST_CASE("bytes that are no UTF-8 match nothing and break nothing", "[regex_lin
   CHECK(Read("(?P<a>x+)", "\xFFxx\xC3") == "a<xx> ");
 }
 
+TEST_CASE("a lookbehind on a line without bytes reads nothing", "[regex_line]") {
+  CHECK(Read("(?<=b>)", std::string_view()) == "no match");
+}
+
 TEST_CASE("a catastrophic pattern gives up", "[regex_line]") {
   CHECK(Read(R"(^(?P<a>(x+x+)+)[yz])", std::string(60, 'x')) == "gave up");
   CHECK(Read(R"(^(?P<a>((x|é)+x+)+)[yz])", std::string(60, 'x') + "é") == "gave up");
