@@ -4,8 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <optional>
-#include <string_view>
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
@@ -91,9 +89,9 @@ inline const char* FindDigitsEnd(const char* at, const char* end) {
   return at;
 }
 
-// The number that one to eighteen digits spell; nothing for anything else.
-inline std::optional<int64_t> ParseDigits(std::string_view text) {
-  if (text.empty() || text.size() > 18) return std::nullopt;
+// The number that one to eighteen digits spell; -1 for anything else.
+inline int64_t ParseDigits(const char* text, size_t size) {
+  if (size - 1 > 17) return -1;
   int64_t value = 0;
   size_t at = 0;
   // Eight digits at once (Daniel Lemire, "Quickly parsing eight digits"); a shorter number is read
@@ -112,24 +110,22 @@ inline std::optional<int64_t> ParseDigits(std::string_view text) {
     return true;
   };
   if constexpr (std::endian::native == std::endian::little) {
-    for (; text.size() - at >= 8; at += 8) {
-      uint64_t word = 0;
-      std::memcpy(&word, text.data() + at, 8);
-      if (!eight(word)) return std::nullopt;
-    }
-    if (at == 0 && text.size() >= 4) {
+    if (size >= 4 && size < 8) {
       uint32_t head = 0, tail = 0;
-      std::memcpy(&head, text.data(), 4);
-      std::memcpy(&tail, text.data() + text.size() - 4, 4);
-      const unsigned missing = 8 * (8 - static_cast<unsigned>(text.size()));
+      std::memcpy(&head, text, 4);
+      std::memcpy(&tail, text + size - 4, 4);
+      const auto missing = static_cast<unsigned>(8 * (8 - size));
       const uint64_t digits = (uint64_t{tail} << 32) | (uint64_t{head} << missing);
-      const uint64_t zeros = missing == 0 ? 0 : 0x3030303030303030 >> (64 - missing);
-      if (!eight(digits | zeros)) return std::nullopt;
-      return value;
+      return eight(digits | (0x3030303030303030 >> (64 - missing))) ? value : -1;
+    }
+    for (; size - at >= 8; at += 8) {
+      uint64_t word = 0;
+      std::memcpy(&word, text + at, 8);
+      if (!eight(word)) return -1;
     }
   }
-  for (; at < text.size(); ++at) {
-    if (!IsDigit(text[at])) return std::nullopt;
+  for (; at < size; ++at) {
+    if (!IsDigit(text[at])) return -1;
     value = value * 10 + (text[at] - '0');
   }
   return value;

@@ -12,26 +12,27 @@ namespace {
 
 using Kind = Value::Kind;
 
-struct CountField {
-  FactField field;
-  int64_t Fact::*count;
-  std::string_view reason;
-};
-constexpr CountField kCounts[] = {
+const Fact kBlank;  // to copy, which is faster than to make
+
+// Digits alone, at most kMaxCount; no sign, fraction, exponent or separator. -1 for anything else.
+int64_t ParseCount(const Value& value) {
+  if (value.kind != Kind::kNumber && value.kind != Kind::kText) return -1;
+  const int64_t count = ParseDigits(value.text.data(), value.text.size());
+  return count <= kMaxCount ? count : -1;
+}
+
+}  // namespace
+
+const std::array<FactBuilder::CountField, 6> FactBuilder::kCounts = {{
     {FactField::kExisting, &Fact::existing, "existing is no count"},
     {FactField::kFresh, &Fact::fresh, "fresh is no count"},
     {FactField::kWritten, &Fact::written, "written is no count"},
     {FactField::kRecovered, &Fact::recovered, "recovered is no count"},
     {FactField::kDuplicates, &Fact::duplicates, "duplicates is no count"},
     {FactField::kDeleted, &Fact::deleted, "deleted is no count"},
-};
+}};
 
-struct TextField {
-  FactField field;
-  Text Fact::*text;
-  std::string_view reason;
-};
-constexpr TextField kTexts[] = {
+const std::array<FactBuilder::TextField, 7> FactBuilder::kTexts = {{
     {FactField::kProject, &Fact::project, "project is no text"},
     {FactField::kServer, &Fact::server, "server is no text"},
     {FactField::kFormat, &Fact::format, "format is no text"},
@@ -39,21 +40,17 @@ constexpr TextField kTexts[] = {
     {FactField::kBatch, &Fact::batch, "batch is no text"},
     {FactField::kVersion, &Fact::version, "version is no text"},
     {FactField::kPath, &Fact::path, "path is no text"},
-};
-constexpr size_t kTextFields = std::size(kTexts);
-constexpr size_t kPathText = kTextFields - 1;
+}};
 
-// Digits alone, at most kMaxCount; no sign, fraction, exponent or separator.
-std::optional<int64_t> ParseCount(const Value& value) {
-  if (value.kind != Kind::kNumber && value.kind != Kind::kText) return std::nullopt;
-  const auto count = ParseDigits(value.text);
-  if (!count || *count > kMaxCount) return std::nullopt;
-  return count;
+FactBuilder::FactBuilder(FieldMapping mapping, TimeFormat time)
+    : mapping_(std::move(mapping)), time_(std::move(time)) {
+  for (const CountField& count : kCounts) {
+    if (mapping_.Feeds(count.field)) counts_.push_back(count);
+  }
+  for (const TextField& text : kTexts) {
+    if (mapping_.Feeds(text.field)) texts_.push_back(text);
+  }
 }
-
-LineResult Quarantined(std::string_view reason) { return {LineOutcome::kQuarantined, reason}; }
-
-}  // namespace
 
 Result<FactBuilder> FactBuilder::Create(const CompactionLogConfig& config, FieldMapping mapping) {
   auto time = TimeFormat::Create(config.time_format, config.time_zone);
@@ -71,7 +68,8 @@ Result<FactBuilder> FactBuilder::Create(const CompactionLogConfig& config, Field
 LineResult FactBuilder::Add(std::span<const Value> values, size_t length, const LineOrigin& origin,
                             Batch& batch) const {
   if (!mapping_.Selects(values)) return {LineOutcome::kIgnored, {}};
-  Fact fact;
+  batch.facts.push_back(kBlank);
+  Fact& fact = batch.facts.back();
   fact.source = origin.source;
   fact.log = origin.log;
   fact.offset = origin.offset;
@@ -80,32 +78,44 @@ LineResult FactBuilder::Add(std::span<const Value> values, size_t length, const 
   if (mapping_.IsFailed(values)) fact.kind = FactKind::kFailedRun;
   if (mapping_.IsStarted(values)) fact.kind = FactKind::kStartedRun;
 
-  std::array<std::string_view, kTextFields> texts;
-  if (const auto reason = ReadMoment(values, fact); !reason.empty()) return Quarantined(reason);
-  for (size_t i = 0; i < kTextFields; ++i) {
-    const Value value = mapping_.ValueOf(kTexts[i].field, values);
-    if (value.kind == Kind::kNested) return Quarantined(kTexts[i].reason);
-    texts[i] = value.text;
+  std::string_view project;
+  std::string_view reason = ReadMoment(values, fact);
+  if (reason.empty()) reason = CheckTexts(values);
+  if (reason.empty()) reason = ReadPartition(values, fact, project);
+  if (reason.empty()) reason = ReadCounts(values, fact);
+  if (!reason.empty()) {
+    batch.facts.pop_back();
+    return {LineOutcome::kQuarantined, reason};
   }
-  if (const auto reason = ReadPartition(values, fact, texts[0]); !reason.empty()) {
-    return Quarantined(reason);
-  }
-  if (const auto reason = ReadCounts(values, fact); !reason.empty()) return Quarantined(reason);
-  PathTemplate path;
-  texts[kPathText] = path.Of(texts[kPathText], texts[0], mapping_.ValueOf(FactField::kDay, values).text);
-
-  const Fact* last = batch.facts.empty() ? nullptr : &batch.facts.back();
-  for (size_t i = 0; i < kTextFields; ++i) {
-    if (texts[i].empty()) continue;
-    const Text before = last != nullptr ? last->*kTexts[i].text : Text{};
-    fact.*kTexts[i].text = batch.View(before) == texts[i] ? before : batch.Add(texts[i]);
-  }
-  batch.facts.push_back(fact);
+  AddTexts(values, project, fact, batch);
   return {LineOutcome::kFacts, {}};
 }
 
+std::string_view FactBuilder::CheckTexts(std::span<const Value> values) const {
+  for (const TextField& field : texts_) {
+    if (mapping_.ValueOf(field.field, values).kind == Kind::kNested) return field.reason;
+  }
+  return {};
+}
+
+void FactBuilder::AddTexts(std::span<const Value> values, std::string_view project, Fact& fact,
+                           Batch& batch) const {
+  const Fact* const last = batch.facts.size() > 1 ? &fact - 1 : nullptr;
+  PathTemplate path;
+  for (const TextField& field : texts_) {
+    std::string_view text =
+        field.field == FactField::kProject ? project : mapping_.ValueOf(field.field, values).text;
+    if (text.empty()) continue;
+    if (field.field == FactField::kPath) {
+      text = path.Of(text, project, mapping_.ValueOf(FactField::kDay, values).text);
+    }
+    const Text before = last != nullptr ? last->*field.text : Text{};
+    fact.*field.text = batch.View(before) == text ? before : batch.Add(text);
+  }
+}
+
 std::string_view FactBuilder::ReadMoment(std::span<const Value> values, Fact& fact) const {
-  const Value value = mapping_.ValueOf(FactField::kTime, values);
+  const Value& value = mapping_.ValueOf(FactField::kTime, values);
   if (value.kind == Kind::kAbsent) return "no time";
   const bool scalar = value.kind == Kind::kText || value.kind == Kind::kNumber;
   const auto time = scalar ? time_.Parse(value.text) : std::nullopt;
@@ -116,6 +126,7 @@ std::string_view FactBuilder::ReadMoment(std::span<const Value> values, Fact& fa
 
 std::string_view FactBuilder::ReadPartition(std::span<const Value> values, Fact& fact,
                                             std::string_view& project) const {
+  project = mapping_.ValueOf(FactField::kProject, values).text;
   if (!partition_.empty()) {
     const PartitionName name = SplitPartition(partition_, project, day_format_);
     project = name.project;
@@ -123,7 +134,7 @@ std::string_view FactBuilder::ReadPartition(std::span<const Value> values, Fact&
   }
   if (project.empty()) return "no project";
   if (day_format_ == "-" || fact.day != Day{}) return {};
-  const Value value = mapping_.ValueOf(FactField::kDay, values);
+  const Value& value = mapping_.ValueOf(FactField::kDay, values);
   if (value.kind == Kind::kAbsent) return partition_.empty() ? "no day" : "";
   const bool scalar = value.kind == Kind::kText || value.kind == Kind::kNumber;
   const auto day = scalar ? ParseDayAs(day_format_, value.text) : std::nullopt;
@@ -133,12 +144,12 @@ std::string_view FactBuilder::ReadPartition(std::span<const Value> values, Fact&
 }
 
 std::string_view FactBuilder::ReadCounts(std::span<const Value> values, Fact& fact) const {
-  for (const CountField& field : kCounts) {
-    const Value value = mapping_.ValueOf(field.field, values);
+  for (const CountField& field : counts_) {
+    const Value& value = mapping_.ValueOf(field.field, values);
     if (value.kind == Kind::kAbsent) continue;
-    const auto count = ParseCount(value);
-    if (!count) return field.reason;
-    fact.*field.count = *count;
+    const int64_t count = ParseCount(value);
+    if (count < 0) return field.reason;
+    fact.*field.count = count;
   }
   if (fact.kind == FactKind::kRun && fact.written == kUnknownCount) return "no written";
   return {};

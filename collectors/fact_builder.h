@@ -1,7 +1,10 @@
 #pragma once
 
+#include <array>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "collectors/field_mapping.h"
 #include "collectors/joiner.h"
@@ -21,17 +24,35 @@ class FactBuilder {
                  Batch& batch) const;
 
  private:
-  FactBuilder(FieldMapping mapping, TimeFormat time)
-      : mapping_(std::move(mapping)), time_(std::move(time)) {}
+  struct CountField {
+    FactField field;
+    int64_t Fact::*count;
+    std::string_view reason;  // when it is no count
+  };
+  struct TextField {
+    FactField field;
+    Text Fact::*text;
+    std::string_view reason;  // when it is no text
+  };
+  static const std::array<CountField, 6> kCounts;
+  static const std::array<TextField, 7> kTexts;
+
+  FactBuilder(FieldMapping mapping, TimeFormat time);
 
   // Each returns the reason for a quarantine, empty when all is well.
   std::string_view ReadCounts(std::span<const Value> values, Fact& fact) const;
   std::string_view ReadMoment(std::span<const Value> values, Fact& fact) const;
   std::string_view ReadPartition(std::span<const Value> values, Fact& fact,
                                  std::string_view& project) const;
+  std::string_view CheckTexts(std::span<const Value> values) const;
+  // The last step: it cannot fail.
+  void AddTexts(std::span<const Value> values, std::string_view project, Fact& fact,
+                Batch& batch) const;
 
   FieldMapping mapping_;
   TimeFormat time_;
+  std::vector<CountField> counts_;  // those that the source can have
+  std::vector<TextField> texts_;    // likewise
   std::string day_format_;
   std::string partition_;
 };

@@ -57,8 +57,9 @@ Result<void> FieldMapping::SetFields(const CompactionLogConfig& config) {
   for (const auto& [name, value] : config.constants) {
     const auto field = IndexOf(name);
     if (!field) return Fail(Error::Kind::kUsage, "constants: unknown field '" + name + "'");
-    sources_[*field].has_constant = true;
-    sources_[*field].constant = value;
+    Source& source = sources_[*field];
+    source.constant_text = std::make_unique<const std::string>(value);
+    source.constant = {Value::Kind::kText, *source.constant_text};
   }
   return {};
 }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,7 +47,8 @@ struct Value {
   std::string_view text;
 };
 
-// The paths a line is asked for, each once, and who asks. Owned by the LineParser; immutable.
+// The paths a line is asked for, each once, and who asks. Owned by the LineParser; immutable,
+// movable.
 class FieldMapping {
  public:
   static constexpr size_t kMaxPaths = 64;
@@ -58,14 +60,17 @@ class FieldMapping {
 
   // Values are given back in this order.
   const std::vector<std::string>& paths() const { return paths_; }
-  // The line's value of a field, or its constant.
-  Value ValueOf(FactField field, std::span<const Value> values) const {
+  // Whether lines can carry the field at all, or a constant stands for it.
+  bool Feeds(FactField field) const {
     const Source& source = sources_[static_cast<size_t>(field)];
-    if (source.path >= 0) {
-      const Value& value = values[static_cast<size_t>(source.path)];
-      if (value.kind != Value::Kind::kAbsent || !source.has_constant) return value;
-    }
-    return source.has_constant ? Value{Value::Kind::kText, source.constant} : Value{};
+    return source.path >= 0 || source.constant_text != nullptr;
+  }
+  // The line's value of a field, or its constant, or an absent one.
+  const Value& ValueOf(FactField field, std::span<const Value> values) const {
+    const Source& source = sources_[static_cast<size_t>(field)];
+    if (source.path < 0) return source.constant;
+    const Value& value = values[static_cast<size_t>(source.path)];
+    return value.kind == Value::Kind::kAbsent ? source.constant : value;
   }
   // Whether all terms of `match` hold.
   bool Selects(std::span<const Value> values) const;
@@ -75,8 +80,8 @@ class FieldMapping {
  private:
   struct Source {
     int path = -1;
-    bool has_constant = false;
-    std::string constant;
+    Value constant;                                    // views constant_text
+    std::unique_ptr<const std::string> constant_text;  // on the heap: stays where it is when moved
   };
   struct Term {
     int path = -1;

@@ -152,7 +152,7 @@ class JsonLine::Reader {
   // `edge` is null where nobody asked.
   std::string_view ReadValue(ondemand::value value, const Edge* edge, int depth);
   std::string_view ReadScalar(ondemand::value& value, const Edge* edge);
-  void Set(const Edge* edge, const Value& value);
+  void Set(const Edge* edge, Kind kind, std::string_view text);
 
   std::vector<Node> nodes_;  // the first is the line's object
   ondemand::parser parser_;
@@ -213,6 +213,7 @@ std::string_view JsonLine::Reader::Read(std::string_view line, std::span<Value> 
   for (Value& value : values) value = {};
   values_ = values;
   hits_.clear();
+  if (line.empty()) return kNotJson;
   if (++line_number_ == 0) ++line_number_;
   if (padded_.size() < line.size() + simdjson::SIMDJSON_PADDING) {
     padded_.resize(line.size() * 2 + simdjson::SIMDJSON_PADDING);
@@ -267,7 +268,7 @@ std::string_view JsonLine::Reader::ReadValue(ondemand::value value, const Edge* 
   }
   if (token.front() != '{' && token.front() != '[') return ReadScalar(value, edge);
   if (depth == kMaxDepth) return kTooDeep;
-  Set(edge, {Kind::kNested, {}});
+  Set(edge, Kind::kNested, {});
   if (token.front() == '[') {
     ondemand::array array;
     return value.get_array().get(array) != 0 ? kNotJson : ReadArray(array, depth + 1);
@@ -287,21 +288,22 @@ std::string_view JsonLine::Reader::ReadScalar(ondemand::value& value, const Edge
     const char* const scalar_end =
         number ? NumberEnd(token.data(), end) : WordEnd(token.data(), end, scalar);
     if (scalar_end != end) return kNotJson;
-    Set(edge, number ? Value{Kind::kNumber, token} : scalar);
+    Set(edge, number ? Kind::kNumber : scalar.kind, number ? token : scalar.text);
     return {};
   }
   if (token.size() < 2 || token.back() != '"') return kNotJson;
   std::string_view text = token.substr(1, token.size() - 2);
   if (escapes_ && value.get_string().get(text) != 0) return kNotJson;
-  Set(edge, {Kind::kText, text});
+  Set(edge, Kind::kText, text);
   return {};
 }
 
-void JsonLine::Reader::Set(const Edge* edge, const Value& value) {
-  if (edge == nullptr || edge->path < 0 || value.kind == Kind::kAbsent) return;
+void JsonLine::Reader::Set(const Edge* edge, Kind kind, std::string_view text) {
+  if (edge == nullptr || edge->path < 0 || kind == Kind::kAbsent) return;
   const auto path = static_cast<size_t>(edge->path);
   if (values_[path].kind != Kind::kAbsent && ranks_[path] < edge->rank) return;
-  values_[path] = value;
+  values_[path].kind = kind;
+  values_[path].text = text;
   ranks_[path] = edge->rank;
 }
 

@@ -14,5 +14,5 @@ class PathTemplate {
 
  private:
   static constexpr size_t kLongest = 1024;  // a longer path is left as it is
-  std::array<char, 2 * kLongest> text_;
+  std::array<char, 2 * kLongest> text_;  // not initialised: it is written before it is read
 };

@@ -56,7 +56,8 @@ class RegexLine::Compiled {
   }
   // As pcre2_match().
   int Match(std::string_view line) {
-    const auto* subject = reinterpret_cast<PCRE2_SPTR>(line.data());
+    // A null subject, even of no bytes, makes a compiled lookbehind read before it.
+    const auto* subject = reinterpret_cast<PCRE2_SPTR>(line.data() == nullptr ? "" : line.data());
     if (jit_) {
       return pcre2_jit_match(code_.get(), subject, line.size(), 0, 0, match_.get(), context_.get());
     }

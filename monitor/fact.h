@@ -66,7 +66,7 @@ struct Fact {
 struct LogAnchor {
   int64_t begin = 0;  // byte range hashed, in the decompressed log
   int64_t end = 0;
-  uint64_t hash = 0;  // XXH3-like 64-bit content hash; see collectors/tail.h
+  uint64_t hash = 0;  // SHA-256 of them, first 64 bits
 };
 
 // How far one log has been read. Committed in the same transaction as the facts of [from, to).

@@ -326,6 +326,10 @@ TEST_CASE("what is no JSON object is refused, also where nobody asked", "[json_l
   }
 }
 
+TEST_CASE("a line without bytes is no JSON", "[json_line]") {
+  CHECK(Read({"a"}, std::string_view()) == "not json");
+}
+
 TEST_CASE("deep nesting is refused and not followed", "[json_line]") {
   const auto nested = [](size_t depth) {
     std::string line = "{\"a\":";

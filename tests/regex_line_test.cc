@@ -1,0 +1,77 @@
+#include "collectors/regex_line.h"
+
+#include <string>
+#include <vector>
+
+#include "tests/catch.h"
+
+namespace {
+
+std::string Read(const std::string& pattern, std::string_view line) {
+  auto reader = RegexLine::Create(pattern).value();
+  const std::vector<std::string> groups = reader.groups();  // by name
+  reader.Ask(groups);
+  std::vector<Value> values(groups.size());
+  switch (reader.Read(line, values)) {
+    case RegexLine::Outcome::kNoMatch:
+      return "no match";
+    case RegexLine::Outcome::kGaveUp:
+      return "gave up";
+    case RegexLine::Outcome::kMatch:
+      break;
+  }
+  std::string out;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const bool absent = values[i].kind == Value::Kind::kAbsent;
+    out += groups[i] + (absent ? "- " : '<' + std::string(values[i].text) + "> ");
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("named groups give their text", "[regex_line]") {
+  CHECK(Read(R"(^(?P<a>\d+) (?<b>\S+))", "17 x y") == "a<17> b<x> ");
+}
+
+TEST_CASE("a pattern is anchored only where it says so", "[regex_line]") {
+  CHECK(Read(R"(n=(?P<a>\d+))", "xx n=17 yy") == "a<17> ");
+  CHECK(Read(R"(^n=(?P<a>\d+))", "xx n=17 yy") == "no match");
+}
+
+TEST_CASE("a group that took no part or took nothing is absent", "[regex_line]") {
+  CHECK(Read(R"(^(?P<a>\d+)?(?P<b>x*)(?P<c>.))", "y") == "a- b- c<y> ");
+}
+
+TEST_CASE("a character is never cut, whatever its bytes", "[regex_line]") {
+  CHECK(Read("^(?P<a>.)(?P<b>.)", "é✓x") == "a<é> b<✓> ");
+  CHECK(Read("^(?P<a>[^é]*)(?P<b>é?)", "abc") == "a<abc> b- ");
+  CHECK(Read(R"(^(?P<a>\x{2713}))", "✓") == "a<✓> ");
+}
+
+TEST_CASE("bytes that are no UTF-8 match nothing and break nothing", "[regex_line]") {
+  CHECK(Read("^(?P<a>.)x", "\xC3x") == "no match");
+  CHECK(Read("(?P<a>x+)", "\xFFxx\xC3") == "a<xx> ");
+}
+
+TEST_CASE("a lookbehind on a line without bytes reads nothing", "[regex_line]") {
+  CHECK(Read("(?<=b>)", std::string_view()) == "no match");
+}
+
+TEST_CASE("a catastrophic pattern gives up", "[regex_line]") {
+  CHECK(Read(R"(^(?P<a>(x+x+)+)[yz])", std::string(60, 'x')) == "gave up");
+  CHECK(Read(R"(^(?P<a>((x|é)+x+)+)[yz])", std::string(60, 'x') + "é") == "gave up");
+}
+
+TEST_CASE("an ordinary pattern takes the longest line", "[regex_line]") {
+  const std::string line = std::string(65'000, 'x') + " n=17";
+  CHECK(Read(R"(^\S+ n=(?P<a>\d+)$)", line) == "a<17> ");
+  CHECK(Read(R"(^.* n=(?P<a>\d+)$)", line) == "a<17> ");
+}
+
+TEST_CASE("a broken pattern names the place", "[regex_line]") {
+  CHECK(RegexLine::Create("^(?P<a>[0-9)").error().message ==
+        "pattern: at byte 12: missing terminating ] for character class");
+  CHECK(RegexLine::Create("a(*)").error().message.starts_with("pattern: at byte "));
+  CHECK(RegexLine::Create("(?P<a>x)(?P<a>y)").error().message.starts_with("pattern: at byte "));
+}
