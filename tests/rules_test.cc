@@ -40,7 +40,7 @@ RunObservation LossyRun() {
   return run;
 }
 
-RunObservation SegmentRun() {
+RunObservation RunOfSegments() {
   RunObservation run = CleanRun();
   run.segments = true;
   run.conservation = Conservation::kBounded;
@@ -203,7 +203,7 @@ TEST_CASE("rows missing from the file itself are file_disagrees", "[rules]") {
 }
 
 TEST_CASE("an input that was gone fires even when nobody knows how much it held", "[rules]") {
-  RunObservation run = SegmentRun();
+  RunObservation run = RunOfSegments();
   run.booking.broken_segments = 1;
   run.booking.cause = Cause::kExistingNotRead;
   const auto findings = RuleEngine({}).OnRun(run);
@@ -212,20 +212,20 @@ TEST_CASE("an input that was gone fires even when nobody knows how much it held"
 }
 
 TEST_CASE("a flush or a deletion does not end a broken closure, a clean merge does", "[rules]") {
-  RunObservation flush = SegmentRun();
+  RunObservation flush = RunOfSegments();
   flush.counts.existing = 0;
   CHECK(Answer(flush, "count_drop") == "silent");
-  RunObservation deletion = SegmentRun();
+  RunObservation deletion = RunOfSegments();
   deletion.kind = FactKind::kSegmentsDeleted;
   CHECK(Answer(deletion, "count_drop") == "silent");
-  CHECK(Answer(SegmentRun(), "count_drop") == "clear");
-  RunObservation permit = SegmentRun();
+  CHECK(Answer(RunOfSegments(), "count_drop") == "clear");
+  RunObservation permit = RunOfSegments();
   permit.kind = FactKind::kPermit;
   CHECK(Answer(permit, "count_drop") == "clear");
 }
 
 TEST_CASE("a merge of something into nothing warns where records may go", "[rules]") {
-  RunObservation run = SegmentRun();
+  RunObservation run = RunOfSegments();
   run.booking.emptied = true;
   const auto findings = RuleEngine({}).OnRun(run);
   CHECK(Find(findings, "count_drop")->cause == "emptied");
@@ -233,7 +233,7 @@ TEST_CASE("a merge of something into nothing warns where records may go", "[rule
 }
 
 TEST_CASE("a merge that writes more than it read breaks conservation", "[rules]") {
-  RunObservation run = SegmentRun();
+  RunObservation run = RunOfSegments();
   run.booking.surplus = 5;
   run.booking.cause = Cause::kDuplicated;
   auto findings = RuleEngine({}).OnRun(run);
