@@ -10,7 +10,8 @@ constexpr const char* kInsert =
     "previous_version, incident, began_at, fires_at, starts_at, first_seq, last_seq, evidence) "
     "VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?16,?17)";
 constexpr const char* kUpdate =
-    "UPDATE alert SET last_seq = ?2, evidence = ?3, clear_since = NULL WHERE id = ?1";
+    "UPDATE alert SET last_seq = ?2, evidence = json_patch(evidence, ?3), clear_since = NULL, "
+    "severity = CASE severity WHEN 'critical' THEN severity ELSE ?4 END WHERE id = ?1";
 constexpr const char* kClear =
     "UPDATE alert SET clear_since = coalesce(clear_since, ?2), fires_at = ?3, last_seq = ?4 "
     "WHERE id = ?1";
@@ -68,7 +69,11 @@ void AlertBook::Apply(const Finding& finding, const Subject& subject, int64_t no
     return clear_.Run({Cell::Of(id), Cell::Of(now),
                        Cell::Of(int64_t{now + finding.keep_firing_for.count()}), Cell::Of(seq)});
   }
-  if (open) return update_.Run({Cell::Of(id), Cell::Of(seq), Cell::Of(finding.evidence)});
+  if (open) {
+    return update_.Run({Cell::Of(id), Cell::Of(seq), Cell::Of(finding.evidence),
+                        Cell::Of(finding.severity)});
+  }
+  if (!finding.opens) return;
   const int64_t fires_at = now + finding.pending_for.count();
   const bool firing = fires_at <= now;
   const std::string incident =

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <random>
 
 #include "monitor/ledger_sql.h"
@@ -44,6 +45,25 @@ void Configure(Database& database, bool bulk_fresh) {
   database.Execute("PRAGMA wal_autocheckpoint = 4000");
   database.Execute("PRAGMA foreign_keys = OFF");
   database.PersistWal();
+}
+
+// What readers of a copied ledger need to know of its configuration: whose it is, which formats there
+// are and which of them customers' queries read.
+void DescribeSelf(Database& database, const std::string& server, const Config& config) {
+  Statement put = database.Prepare("INSERT OR REPLACE INTO meta VALUES (?, ?)");
+  put.Run({Cell::Of(std::string_view("server")), Cell::Of(std::string_view(server))});
+  if (config.canonical_files.empty()) return;
+  auto formats = nlohmann::ordered_json::array();
+  for (const CanonicalFilesConfig& files : config.canonical_files) {
+    nlohmann::ordered_json format = {
+        {"format", files.format}, {"serving", files.serving}, {"reads", files.reads}};
+    if (files.retention) {
+      format["retention_days"] = std::chrono::floor<std::chrono::days>(*files.retention).count();
+    }
+    formats.push_back(std::move(format));
+  }
+  const std::string text = formats.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  put.Run({Cell::Of(std::string_view("formats")), Cell::Of(std::string_view(text))});
 }
 
 bool FileIsEmpty(const std::string& path) {
@@ -118,6 +138,7 @@ Result<void> Ledger::Start() {
   sources_.Open();
   LoadHead();
   server_ = names_.Id(options_.server);
+  DescribeSelf(database_, options_.server, config_);
   Recover();
   Statement open_runs = database_.Prepare("SELECT 1 FROM open_run LIMIT 1");
   has_open_runs_ = open_runs.Bind({}).Step();

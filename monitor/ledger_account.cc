@@ -264,7 +264,6 @@ void Ledger::Observe(const FactRow& row, const Booking& booking, BookedPartition
                     Cell::Of(int64_t{row.partition.format}), Cell::Of(int64_t{row.partition.server}),
                     Cell::Of(row.run)});
   }
-  if (row.kind == FactKind::kFailedRun) return;
   if (!booking.remarkable() && !partition.balance.alerting) return;
   if (booking.lost > 0) {
     Statement lossy = database_.Prepare(ledger_sql::kUpsertLossy);
@@ -280,6 +279,7 @@ void Ledger::Observe(const FactRow& row, const Booking& booking, BookedPartition
 RunObservation Ledger::Describe(const FactRow& row, const Booking& booking,
                                 const Balance& balance) {
   RunObservation run;
+  run.kind = row.kind;
   const Source* source = row.source ? sources_.ById(row.source) : nullptr;
   run.server = names_.Text(row.partition.server);
   run.project = names_.Text(row.partition.project);
@@ -401,7 +401,12 @@ Result<void> Ledger::Tick(Time now) {
                            names_.Text(overdue.Integer(5)), Day{key.day},
                            Time(std::chrono::milliseconds(overdue.Integer(6))), true};
     ApplyFindings(rules_.OnOverdue(run), {key, 0}, Millis(now), overdue.Integer(7));
+    BookedPartition& partition = balances_.At(key);
+    if (partition.balance.alerting) continue;
+    partition.balance.alerting = alerts_.AnyOpen(key);  // so that its end is shown to the rules
+    balances_.Touch(partition);
   }
+  balances_.Flush();
   auto done = database_.Commit();
   if (!done) {
     database_.Rollback();

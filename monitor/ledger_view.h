@@ -3,14 +3,18 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "monitor/error.h"
 #include "monitor/ledger_rows.h"
 #include "monitor/sqlite.h"
 #include "monitor/time.h"
+
+using ProjectDay = std::pair<std::string, std::string>;
 
 // Reads one ledger file, also while `watch` writes it, after it stopped, or a copy of the main file
 // alone. One object, one thread; each call sees one consistent state.
@@ -36,9 +40,8 @@ class LedgerView {
   [[nodiscard]] Result<void> Balances(std::string_view project, const TakeBalance& take);
   // Only those with something missing.
   [[nodiscard]] Result<void> Lossy(std::string_view project, const TakeBalance& take);
-  // All copies of one project-day.
-  [[nodiscard]] Result<void> Copies(std::string_view project, std::string_view day,
-                                    const TakeBalance& take);
+  // All copies that this ledger has of the project-days given.
+  [[nodiscard]] Result<void> CopiesOf(const std::set<ProjectDay>& days, const TakeBalance& take);
   // Partitions whose verdict cannot be clear, and that do not fire.
   [[nodiscard]] Result<int64_t> UnknownCopies(std::string_view project);
   [[nodiscard]] Result<void> Losses(std::string_view project,
@@ -56,10 +59,17 @@ class LedgerView {
 
  private:
   LedgerView(std::string path, Database database);
-  Result<void> Checked() const;
+  // Runs `read` in one read transaction.
+  Result<void> Read(const std::function<void()>& read);
   std::string Meta(std::string_view key);
   int64_t NameId(std::string_view text);
-  void Chain(int64_t last, std::string_view server, const TakeFact& take);
+  void ReadBalances(std::string_view where, std::initializer_list<Cell> values,
+                    const TakeBalance& take);
+  std::string VersionBefore(int64_t previous);
+  void ReadChains(int64_t project, std::string_view day, std::string_view server,
+                  const TakeFact& take);
+  void ReadOthers(int64_t project, std::string_view day, std::string_view server,
+                  const TakeFact& take);
 
   std::string path_;
   Database database_;

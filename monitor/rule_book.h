@@ -15,6 +15,7 @@
 // One fact of a partition and what it did to the balance. Only remarkable ones, and all of partitions
 // with an open alert, are shown to the rules.
 struct RunObservation {
+  FactKind kind = FactKind::kRun;
   std::string server, project, format, unit;
   Day day;
   std::string run, version, previous_version, path;
@@ -54,11 +55,12 @@ struct OverdueObservation {
 struct Finding {
   std::string_view rule;
   bool firing = false;
-  std::string severity;
+  bool opens = true;             // false: keeps an open alert firing, opens none
+  std::string severity;          // an open alert never becomes milder
   std::string cause;
   std::string version;           // decides the incident
   std::string previous_version;
-  std::string evidence;          // JSON object
+  std::string evidence;          // JSON object; of an open alert it is merged into the earlier one
   std::chrono::milliseconds pending_for{0};
   std::chrono::milliseconds keep_firing_for{0};
 };

@@ -15,9 +15,9 @@ struct RuleKind {
   std::string_view name;
   std::string_view severity;
 };
-// In the order of DESIGN section 7; also the zeros of the metrics.
+// The rules of RuleNames() (monitor/config.h) with their default severity; also the zeros of the
+// metrics.
 const std::vector<RuleKind>& Rules();
-const std::vector<std::string_view>& RuleNames();
 
 struct Tuning {
   std::string severity;

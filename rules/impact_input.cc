@@ -1,0 +1,54 @@
+#include "rules/impact_input.h"
+
+#include <set>
+
+namespace {
+
+// Which project-days have a loss in any ledger: their copies in the other ledgers count as well.
+Result<std::set<ProjectDay>> LossyDays(std::vector<LedgerView>& ledgers,
+                                       const std::string& project) {
+  std::set<ProjectDay> days;
+  for (LedgerView& ledger : ledgers) {
+    auto ok = ledger.Lossy(project, [&](const BalanceRow& row) {
+      days.insert({row.project, row.day});
+    });
+    if (!ok) return tl::unexpected<Error>(ok.error());
+  }
+  return days;
+}
+
+Result<void> ReadLedger(LedgerView& ledger, const std::set<ProjectDay>& days,
+                        const std::string& project, ImpactInput& input) {
+  auto ok = ledger.CopiesOf(days, [&](BalanceRow row) { input.copies.push_back(std::move(row)); });
+  if (!ok) return ok;
+  ok = ledger.Losses(project, [&](LossRow row) { input.losses.push_back(std::move(row)); });
+  if (!ok) return ok;
+  auto blind = ledger.Blind(project);
+  if (!blind) return tl::unexpected<Error>(blind.error());
+  input.blind.insert(input.blind.end(), blind->begin(), blind->end());
+  const auto unknown = ledger.UnknownCopies(project);
+  if (!unknown) return tl::unexpected<Error>(unknown.error());
+  input.unknown_copies += *unknown;
+  return {};
+}
+
+}  // namespace
+
+Result<ImpactInput> ReadImpactInput(std::vector<LedgerView>& ledgers, const ImpactFilter& filter,
+                                    std::vector<FormatRow> formats) {
+  ImpactInput input;
+  const bool configured = !formats.empty();
+  input.formats = std::move(formats);
+  const auto days = LossyDays(ledgers, filter.project);
+  if (!days) return tl::unexpected<Error>(days.error());
+  for (LedgerView& ledger : ledgers) {
+    if (auto ok = ReadLedger(ledger, *days, filter.project, input); !ok) {
+      return tl::unexpected<Error>(ok.error());
+    }
+    if (configured) continue;
+    auto named = ledger.Formats();
+    if (!named) return tl::unexpected<Error>(named.error());
+    input.formats.insert(input.formats.end(), named->begin(), named->end());
+  }
+  return input;
+}

@@ -1,0 +1,64 @@
+#include "rules/tuning.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// How long a started run may take, and how long a source may be unwatched.
+constexpr auto kOverdueAfter = std::chrono::milliseconds(6h);
+constexpr auto kBlindAfter = std::chrono::milliseconds(5min);
+
+Tuning DefaultOf(const RuleKind& rule) {
+  Tuning tuning;
+  tuning.severity = std::string(rule.severity);
+  if (rule.name == "compaction_overdue") tuning.after = kOverdueAfter;
+  if (rule.name == "blind") tuning.after = kBlindAfter;
+  return tuning;
+}
+
+}  // namespace
+
+const std::vector<RuleKind>& Rules() {
+  static const std::vector<RuleKind> kRules = {
+      {"count_drop", "critical"},
+      {"output_moved", "critical"},
+      {"dead_file_read", "critical"},
+      {"missing_canonical_file", "critical"},
+      {"file_disagrees", "critical"},
+      {"formats_differ", "critical"},
+      {"replicas_differ", "warning"},
+      {"lost_in_gap", "warning"},
+      {"file_rewritten_in_place", "warning"},
+      {"file_replaced_without_run", "warning"},
+      {"misplaced_file", "warning"},
+      {"overstated", "warning"},
+      {"deleted_came_back", "warning"},
+      {"surplus", "warning"},
+      {"volume_anomaly", "warning"},
+      {"compaction_overdue", "warning"},
+      {"blind", "warning"},
+  };
+  return kRules;
+}
+
+Tunings::Tunings(const Config& config) {
+  for (const RuleKind& rule : Rules()) {
+    Tuning& tuning = by_rule_[std::string(rule.name)];
+    tuning = DefaultOf(rule);
+    const auto found = config.rules.find(std::string(rule.name));
+    if (found == config.rules.end()) continue;
+    const RuleConfig& own = found->second;
+    tuning.severity = own.severity.value_or(tuning.severity);
+    tuning.min_events = own.min_events.value_or(tuning.min_events);
+    tuning.min_ratio = own.min_ratio.value_or(tuning.min_ratio);
+    tuning.pending_for = own.pending_for.value_or(tuning.pending_for);
+    tuning.keep_firing_for = own.keep_firing_for.value_or(tuning.keep_firing_for);
+    tuning.after = own.after.value_or(tuning.after);
+  }
+}
+
+const Tuning& Tunings::Of(std::string_view rule) const {
+  static const Tuning kNone;
+  const auto found = by_rule_.find(rule);
+  return found == by_rule_.end() ? kNone : found->second;
+}
