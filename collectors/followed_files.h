@@ -27,7 +27,7 @@ struct TailedFile {
   bool pending = true;          // has to be looked into
   bool archive = false;
   bool at_end = false;                     // everything in it was read, but for `partial`
-  bool succeeded = false;       // another file has the name it had before rotation
+  bool succeeded = false;                  // another file has the name it had before rotation
   bool finishing = false;                  // its last line is taken as final
   bool finished = false;                   // nothing more is expected
   bool reported_blind = false;             // about its present state

@@ -102,7 +102,8 @@ std::optional<LineBlocks::Piece> LineBlocks::Prove(const LogAnchor& tail) {
   begin_ = lines_end_ = end_;
   proven_ = true;
   if (resume_scan_ - tail.end <= kMaxLine || stream_->compressed()) return std::nullopt;
-  BeginLongLine();
+  long_line_tail_ = Tail();
+  long_line_ = tail.end;
   last_non_nul_ = resume_scan_;
   base_ = resume_scan_ - static_cast<int64_t>(kHistory);
   begin_ = lines_end_ = end_ = 0;
@@ -135,7 +136,9 @@ std::optional<LineBlocks::Piece> LineBlocks::Fill() {
 void LineBlocks::BeginLongLine() {
   long_line_tail_ = Tail();
   long_line_ = consumed();
-  last_non_nul_ = read_to();
+  const size_t last = View(begin_, end_).find_last_not_of('\0');
+  last_non_nul_ =
+      *long_line_ + (last == std::string_view::npos ? 0 : static_cast<int64_t>(last) + 1);
   begin_ = lines_end_ = end_;
 }
 

@@ -96,12 +96,13 @@ LogStream::Chunk LogStream::ReadPlain(std::span<char> into, std::string_view bef
 
 LogStream::Chunk LogStream::ReadDecoded(std::span<char> into) {
   for (;;) {
+    if (damaged_) return {StreamStatus::kDamaged};
     const Decoder::Step step = decoder_->Decode(undecoded_, into);
     undecoded_.remove_prefix(step.taken);
+    damaged_ = step.damaged;
     if (step.made > 0) return {StreamStatus::kBytes, step.made};
-    if (step.damaged) return {StreamStatus::kDamaged};
     if (!undecoded_.empty()) {
-      if (step.taken == 0 && !decoder_->Complete()) return {StreamStatus::kDamaged};
+      damaged_ |= step.taken == 0;  // it takes nothing and makes nothing
       continue;
     }
     compressed_.resize(kInputBlock);

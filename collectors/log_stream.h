@@ -74,5 +74,6 @@ class LogStream {
   int64_t input_offset_ = 0;  // of the next byte, compressed
   std::vector<char> compressed_;
   std::string_view undecoded_;  // within compressed_
+  bool damaged_ = false;
   std::string check_;
 };

@@ -1,8 +1,9 @@
-// The part of Tail that decides which log a file holds and what became of one. See tail.h.
+// The part of Tail that decides which log a file holds and what became of one.
+#include "collectors/tail.h"
+
 #include <algorithm>
 
 #include "collectors/log_anchor.h"
-#include "collectors/tail.h"
 
 bool Tail::OpenFile(TailedFile& file) {
   if (file.input.is_pipe()) return !file.finished;
@@ -208,7 +209,9 @@ void Tail::FinishQuietFiles() {
       file->decide_at.reset();
       file->waited = file->pending = true;
     }
-    if (!options_.follow || file->pending || file->finished || !file->at_end) continue;
+    // One that is finishing but could not be opened is tried again when something changes.
+    if (!options_.follow || file->pending || file->finishing || file->finished) continue;
+    if (!file->at_end) continue;
     const bool succeeded = files_.SuccessorOf(*file) != nullptr;
     // Whoever wrote may still hold the end of its last line.
     if (std::exchange(file->succeeded, succeeded) != succeeded) file->changed_at = now;

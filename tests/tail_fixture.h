@@ -76,7 +76,6 @@ class Rig {
   // Forgets everything that was not committed.
   void Start() {
     tail.reset();
-    events_.clear();
     for (auto& [id, log] : seen) {
       const int64_t committed = positions.contains(id) ? positions[id].to : 0;
       log.bytes.resize(static_cast<size_t>(committed));
@@ -169,7 +168,6 @@ class Rig {
     log.quarantined.push_back(event);
   }
   std::vector<std::string> globs_;
-  std::vector<TailEvent> events_;
 };
 
 using Strings = std::vector<std::string>;

@@ -1,0 +1,163 @@
+// Compressed rotations continue the plain log: offsets are those of the decompressed stream.
+#include <zlib.h>
+#include <zstd.h>
+
+#include <filesystem>
+
+#include "tests/tail_fixture.h"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string Gzip(const std::string& text) {
+  z_stream stream{};
+  REQUIRE(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+  std::string out(deflateBound(&stream, text.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+std::string Zstd(const std::string& text) {
+  std::string out(ZSTD_compressBound(text.size()), '\0');
+  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
+  return out;
+}
+
+// A rotation of x.log, read to line 5000 of 10,000, while nobody watched.
+void ContinueIn(const std::string& name, const std::string& archive, bool committed_all = false) {
+  TemporaryDirectory dir;
+  const std::string all = Lines("a", 10'000);
+  Write(dir / "x.log", committed_all ? all : Lines("a", 5000));
+  Rig rig({dir / "x.log"});
+  rig.Read();
+  rig.tail.reset();
+  fs::remove(dir / "x.log");
+  Write(dir / name, archive);
+  Write(dir / "x.log", Lines("b", 10));
+  rig.Restart();
+  rig.Read();
+  CHECK((rig.Contents() == Strings{all, Lines("b", 10)}));
+  CHECK(rig.blind.empty());
+  CHECK(rig.positions[1].finished);
+  rig.Restart();
+  rig.Read();
+  CHECK((rig.Contents() == Strings{all, Lines("b", 10)}));
+}
+
+}  // namespace
+
+TEST_CASE("a gz continues the plain log it was made of", "[tail]") {
+  ContinueIn("x.log.1.gz", Gzip(Lines("a", 10'000)));
+}
+
+TEST_CASE("a gz that was read to its end before is not read again", "[tail]") {
+  ContinueIn("x.log.1.gz", Gzip(Lines("a", 10'000)), true);
+}
+
+TEST_CASE("a zst continues the plain log it was made of", "[tail]") {
+  ContinueIn("x.log.1.zst", Zstd(Lines("a", 10'000)));
+}
+
+TEST_CASE("a gz of several members is read through", "[tail]") {
+  ContinueIn("x.log.1.gz", Gzip(Lines("a", 7000)) + Gzip(Lines("a", 3000, 7000)));
+}
+
+TEST_CASE("a zst of several frames is read through", "[tail]") {
+  ContinueIn("x.log.1.zst", Zstd(Lines("a", 7000)) + Zstd(Lines("a", 3000, 7000)));
+}
+
+TEST_CASE("a truncated gz waits for its end", "[tail]") {
+  TemporaryDirectory dir;
+  const std::string all = Lines("a", 10'000);
+  const std::string archive = Gzip(all);
+  Write(dir / "x.log", Lines("b", 10));
+  Write(dir / "x.log.1.gz", archive.substr(0, archive.size() - 4));
+  Rig rig({dir / "x.log"});
+  rig.Read();
+  rig.Wait();
+  CHECK(rig.Contents() == Strings{Lines("b", 10)});
+  REQUIRE(rig.tail->Problems().size() == 1);
+  CHECK(rig.tail->Problems()[0].reason == "archive is incomplete");
+  Append(dir / "x.log.1.gz", archive.substr(archive.size() - 4));
+  rig.Read();
+  CHECK((rig.Contents() == Strings{Lines("b", 10), all}));
+  CHECK(rig.tail->Problems().empty());
+}
+
+TEST_CASE("a truncated gz that is deleted is called blind", "[tail]") {
+  TemporaryDirectory dir;
+  Write(dir / "x.log", Lines("b", 10));
+  Write(dir / "x.log.1.gz", Gzip(Lines("a", 1000)).substr(0, 1000));
+  Rig rig({dir / "x.log"});
+  rig.Read();
+  fs::remove(dir / "x.log.1.gz");
+  rig.Read();
+  CHECK(rig.BlindReasons() == Strings{"log vanished before it was read"});
+}
+
+TEST_CASE("a gz with a wrong checksum is read and called damaged", "[tail]") {
+  TemporaryDirectory dir;
+  std::string archive = Gzip(Lines("a", 1000));
+  archive[archive.size() - 6] = static_cast<char>(archive[archive.size() - 6] ^ 1);
+  Write(dir / "x.log.1.gz", archive);
+  Rig rig({dir / "x.log"});
+  rig.Read();
+  CHECK(rig.Contents() == Strings{Lines("a", 1000)});
+  CHECK(rig.BlindReasons() == Strings{"archive is damaged"});
+}
+
+TEST_CASE("compression while running reads nothing twice", "[tail]") {
+  TemporaryDirectory dir;
+  const std::string all = Lines("a", 10'000);
+  Write(dir / "x.log", all);
+  Rig rig({dir / "x.log"});
+  rig.Read();
+  fs::rename(dir / "x.log", dir / "x.log.1");
+  Write(dir / "x.log", Lines("b", 10));
+  rig.Read();
+  const std::string archive = Gzip(all);
+  Write(dir / "x.log.1.gz", archive.substr(0, 5000));
+  rig.Read();
+  Append(dir / "x.log.1.gz", archive.substr(5000));
+  rig.Read();
+  fs::remove(dir / "x.log.1");
+  rig.Read();
+  rig.Wait();
+  rig.Restart();
+  rig.Read();
+  CHECK((rig.Contents() == Strings{all, Lines("b", 10)}));
+  CHECK(rig.blind.empty());
+}
+
+TEST_CASE("a gz's unterminated last line is final", "[tail]") {
+  TemporaryDirectory dir;
+  Write(dir / "x.log.1.gz", Gzip("one\ntwo"));
+  Rig rig({dir / "x.log.1.gz"}, false);
+  rig.Read();
+  CHECK(rig.Contents() == Strings{"one\ntwo"});
+  CHECK(rig.seen[1].unterminated);
+}
+
+TEST_CASE("an archive that expands enormously is streamed", "[tail]") {
+  TemporaryDirectory dir;
+  std::string zeros;
+  for (int i = 0; i < 64; ++i) zeros += std::string(1023, '0') + "\n";
+  Write(dir / "x.log.1.zst", "");
+  int64_t expected = 0;
+  const std::string frame = Zstd(zeros);
+  for (int i = 0; i < 1000; ++i, expected += static_cast<int64_t>(zeros.size())) {
+    Append(dir / "x.log.1.zst", frame);
+  }
+  Rig rig({dir / "x.log.1.zst"}, false);
+  rig.Start();
+  int64_t length = 0;
+  while (auto event = rig.tail->Next()) length += event->length;
+  CHECK(length == expected);
+}
