@@ -38,11 +38,11 @@ class RawClient {
     return true;
   }
 
-  // Everything until the server closes, or until it has been silent for ten seconds.
+  // Everything until the server closes, or until it has been silent for a minute.
   std::string ReadAll() {
     std::string all;
     char buffer[65536];
-    while (Wait(POLLIN, std::chrono::seconds(10))) {
+    while (Wait(POLLIN, std::chrono::seconds(60))) {
       const ssize_t count = recv(socket_.fd(), buffer, sizeof buffer, 0);
       if (count <= 0) {
         closed_ = true;
