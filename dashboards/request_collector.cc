@@ -233,12 +233,13 @@ void RequestCollector::TakeReplies() {
   for (auto& [id, response] : replies) {
     const auto connection = connections_.find(id);
     if (connection == connections_.end()) continue;
-    unsent_bytes_ += response.size();
+    const size_t size = response.size();
+    unsent_bytes_ += size;
     connection->second.bytes = std::move(response);
     connection->second.deadline = steady_clock::now() + limits_.reply_deadline;
     connection->second.state = State::kWriting;
     Write(connection);
-    while (unsent_bytes_ > limits_.unsent_bytes &&
+    while (unsent_bytes_ > std::max(limits_.unsent_bytes, size) &&
            EvictOldest([](State state) { return state == State::kWriting; })) {
     }
   }

@@ -34,7 +34,8 @@ class RequestCollector {
   struct Limits {
     size_t connections = 512;          // one more evicts the oldest
     size_t request_bytes = 16 * 1024;  // head and body together
-    size_t unsent_bytes = 16u << 20;   // of all replies; beyond it the oldest unsent reply goes
+    // Of all replies; beyond it the oldest unsent one goes. A larger reply is sent alone.
+    size_t unsent_bytes = 16u << 20;
     std::chrono::milliseconds request_deadline{2000};  // from accept to the last byte
     std::chrono::milliseconds reply_deadline{2000};    // from Reply() to the last byte sent
   };
