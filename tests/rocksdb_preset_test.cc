@@ -249,7 +249,9 @@ TEST_CASE("a compaction that fails, whose event does not say so, is a failed run
   for (const Fact& fact : log.Of(FactKind::kSegmentsDeleted)) {
     ++why[log.Detail(fact)["reason"]];
   }
-  CHECK(json(why) == json{{"failed_job", 4}, {"dropped_family", 1}});
+  // A fourth file was deleted, but never finished: no line tells of its creation.
+  CHECK(log.ignored > 0);
+  CHECK(json(why) == json{{"failed_job", 3}, {"dropped_family", 1}});
 }
 
 TEST_CASE("an atomic flush of two families is two runs of one job", "[rocksdb]") {
