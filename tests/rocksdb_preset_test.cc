@@ -135,7 +135,7 @@ TEST_CASE("60 compactions and 80 flushes of a real log are as many runs", "[rock
   const JoinedLog log = JoinFile("LOG");
   std::map<std::string, int> kinds;
   for (const Fact& fact : log.Of(FactKind::kRun)) ++kinds[log.Detail(fact)["kind"]];
-  CHECK(kinds == std::map<std::string, int>{{"compaction", 60}, {"flush", 80}});
+  CHECK(json(kinds) == json{{"compaction", 60}, {"flush", 80}});
   CHECK(log.Of(FactKind::kStartedRun).size() == 60);
   CHECK(log.Of(FactKind::kFailedRun).empty());
   CHECK(log.Of(FactKind::kSegmentsDeleted).size() == 120);
@@ -148,7 +148,7 @@ TEST_CASE("the facts of a real log hold every identity that RocksDB promises", "
   CHECK(oracle.broken == std::vector<std::string>{});
   CHECK(oracle.merged_runs == 60);
   CHECK(oracle.checked_inputs == 120);
-  CHECK(oracle.deletions == std::map<std::string, int64_t>{{"obsolete", 120}});
+  CHECK(json(oracle.deletions) == json{{"obsolete", 120}});
   CHECK(oracle.dropped > 0);
   CHECK(oracle.live.size() == 20);
 }
@@ -249,7 +249,9 @@ TEST_CASE("a compaction that fails, whose event does not say so, is a failed run
   for (const Fact& fact : log.Of(FactKind::kSegmentsDeleted)) {
     ++why[log.Detail(fact)["reason"]];
   }
-  CHECK(why == std::map<std::string, int>{{"failed_job", 4}, {"dropped_family", 1}});
+  // A fourth file was deleted, but never finished: no line tells of its creation.
+  CHECK(log.ignored > 0);
+  CHECK(json(why) == json{{"failed_job", 3}, {"dropped_family", 1}});
 }
 
 TEST_CASE("an atomic flush of two families is two runs of one job", "[rocksdb]") {

@@ -2,18 +2,8 @@
 //
 // A run takes several lines: announcement, *_started, one table_file_creation for each output, the
 // status line, *_finished. A table_file_deletion names no family, and why a file was deleted has to
-// be told from what went before:
-//
-//   obsolete               a finished job merged it
-//   failed_job             an output of a job that failed or was cut off
-//   fifo                   FIFO compaction picked it
-//   dropped_family         its column family was dropped
-//   delete_files_in_range  live, deleted by a job of its own that merges nothing: only the calls
-//                          DeleteFilesInRange() and DeleteFile() do that
-//   interrupted_job        live, input of a job that a restart cut off, deleted while opening: the
-//   job
-//                          had been installed, but its last lines were lost
-//   unmerged               live, and no finished job consumed it: data is gone
+// be told from what went before
+// (RocksState::WhyDeleted).
 //
 // Lines of different jobs interleave, and *_finished comes late ("Original Log Time"). Within a job
 // *_started and each table_file_creation are written at once, so that they precede *_finished. A
@@ -42,9 +32,7 @@ using nlohmann::json;
 using Fate = RocksFile::Fate;
 using JobKind = RocksJob::Kind;
 
-// Bounds for logs that are not what they seem; a real session has a handful of open jobs.
-constexpr size_t kMaxOpenJobs = 1024;
-constexpr size_t kMaxSeenJobs = 256;
+// A bound for logs that are not what they seem.
 constexpr size_t kMaxPending = 4096;
 
 constexpr LineResult kUsed{LineOutcome::kFacts, {}};
@@ -71,6 +59,12 @@ std::string_view NameOf(JobKind kind) {
   return "unknown";
 }
 
+json SegmentsOf(const std::vector<int64_t>& files) {
+  json names = json::array();
+  for (const int64_t file : files) names.push_back(std::to_string(file));
+  return names;
+}
+
 class RocksdbJoiner final : public Joiner {
  public:
   explicit RocksdbJoiner(const CompactionLogConfig& config) : facts_(config) {}
@@ -87,7 +81,6 @@ class RocksdbJoiner final : public Joiner {
   LineResult ApplyEvent(const RocksLine& line, Place place);
   LineResult Session(const RocksLine& line, Place place);
   LineResult Manifest(Place place);
-  LineResult Opened();
   LineResult Announced(const RocksLine& line);
   LineResult FlushStatus(const RocksLine& line);
   LineResult CompactionStatus(const RocksLine& line);
@@ -99,19 +92,11 @@ class RocksdbJoiner final : public Joiner {
   LineResult Moved(const RocksLine& line, Place place);
 
   void BeginSession(const std::string& id, Place place);
-  int FamilyNamed(const std::string& name, int64_t id = -1);
-  void DropFamily(int64_t id);
-  RocksJob* OpenJob(int64_t id, int family);
-  RocksJob& NewJob(int64_t id, JobKind kind);
-  int FamilyOf(const RocksJob& job) const;
-  void TakeError(RocksJob& job, int64_t input_records);
   void AnnounceRun(RocksJob& job, Place place);
   void EndJob(const RocksJob& job, bool failed, Place place);
   void AddFinished(const RocksJob& job, int family, const RocksLine& line, Place place);
   void AddFailed(const RocksJob& job, int64_t micros, Place place);
   void AddDeletion(const RocksHeldDeletion& deletion, Place place);
-  int64_t WaitsFor(int64_t file) const;
-  std::string_view WhyDeleted(const RocksFile& file, int64_t job) const;
   json Detail(std::string_view kind, int64_t micros) const;
   Fact& AddFact(FactKind kind, int family, int64_t micros, const json& detail, Place place);
 
@@ -136,12 +121,13 @@ LineResult RocksdbJoiner::Apply(const RocksLine& line, Place place) {
     case Kind::kRecovering:
       return Manifest(place);
     case Kind::kOpened:
-      return Opened();
+      state_.FinishOpening();
+      return kUsed;
     case Kind::kFamily:
-      FamilyNamed(line.family, line.id);
+      state_.FamilyNamed(line.family, line.id);
       return kUsed;
     case Kind::kFamilyDropped:
-      DropFamily(line.id);
+      state_.DropFamily(line.id);
       return kUsed;
     case Kind::kFlushBegins:
     case Kind::kCompactionBegins:
@@ -154,7 +140,7 @@ LineResult RocksdbJoiner::Apply(const RocksLine& line, Place place) {
       return FifoPick(line);
     case Kind::kMoving:
       if (state_.moves.size() >= kMaxPending) state_.moves.clear();
-      state_.moves.push_back({FamilyNamed(line.family), line.file, line.level, line.bytes});
+      state_.moves.push_back({state_.FamilyNamed(line.family), line.file, line.level, line.bytes});
       return kUsed;
     default:
       return ApplyEvent(line, place);
@@ -207,12 +193,7 @@ void RocksdbJoiner::BeginSession(const std::string& id, Place place) {
     RocksJob cut_off = job;
     cut_off.error = "cut off by a restart";
     AddFailed(cut_off, state_.micros, place);
-    for (const int64_t input : job.inputs) {
-      const auto file = state_.files.find(input);
-      if (file != state_.files.end() && file->second.fate == Fate::kLive) {
-        file->second.fate = Fate::kInterrupted;
-      }
-    }
+    state_.Interrupt(job);
     EndJob(cut_off, true, place);
   }
   for (const RocksHeldDeletion& deletion : std::exchange(state_.held, {})) {
@@ -225,69 +206,16 @@ void RocksdbJoiner::BeginSession(const std::string& id, Place place) {
   state_.opening = true;
 }
 
-// While it opens, the engine deletes what the last session left behind; nothing of that is left
-// now.
-LineResult RocksdbJoiner::Opened() {
-  state_.opening = false;
-  std::set<int> used;
-  for (auto it = state_.files.begin(); it != state_.files.end();) {
-    RocksFile& file = it->second;
-    if (file.fate == Fate::kInterrupted) file.fate = Fate::kLive;
-    const bool gone = file.fate == Fate::kConsumed || file.fate == Fate::kFailed;
-    if (!gone) used.insert(file.family);
-    it = gone ? state_.files.erase(it) : std::next(it);
-  }
-  std::erase_if(state_.families,
-                [&](const auto& f) { return f.second.dropped && !used.contains(f.first); });
-  return kUsed;
-}
-
-int RocksdbJoiner::FamilyNamed(const std::string& name, int64_t id) {
-  if (name.empty()) return -1;
-  for (auto& [key, family] : state_.families) {
-    if (family.name != name || family.dropped) continue;
-    if (id >= 0) family.id = id;
-    return key;
-  }
-  const int key = state_.next_family++;
-  state_.families[key] = {name, id, false};
-  return key;
-}
-
-void RocksdbJoiner::DropFamily(int64_t id) {
-  for (auto& [key, family] : state_.families) {
-    if (family.id == id) family.dropped = true;
-  }
-}
-
-RocksJob* RocksdbJoiner::OpenJob(int64_t id, int family) {
-  for (RocksJob& job : state_.jobs) {
-    if (job.id == id && (job.family == family || job.family < 0 || family < 0)) return &job;
-  }
-  return nullptr;
-}
-
-RocksJob& RocksdbJoiner::NewJob(int64_t id, JobKind kind) {
-  if (state_.jobs.size() >= kMaxOpenJobs) state_.jobs.erase(state_.jobs.begin());
-  RocksJob job;
-  job.id = id;
-  job.kind = kind;
-  state_.jobs.push_back(job);
-  state_.seen_jobs.insert(id);
-  if (state_.seen_jobs.size() > kMaxSeenJobs) state_.seen_jobs.erase(state_.seen_jobs.begin());
-  return state_.jobs.back();
-}
-
 LineResult RocksdbJoiner::Announced(const RocksLine& line) {
-  const int family = FamilyNamed(line.family);
-  if (OpenJob(line.job, family) != nullptr) return kUsed;
+  const int family = state_.FamilyNamed(line.family);
+  if (state_.OpenJob(line.job, family) != nullptr) return kUsed;
   const bool flush = line.kind == RocksLine::Kind::kFlushBegins;
-  NewJob(line.job, flush ? JobKind::kFlush : JobKind::kCompaction).family = family;
+  state_.NewJob(line.job, flush ? JobKind::kFlush : JobKind::kCompaction).family = family;
   return kUsed;
 }
 
 LineResult RocksdbJoiner::FlushStatus(const RocksLine& line) {
-  RocksJob* job = OpenJob(line.job, FamilyNamed(line.family));
+  RocksJob* job = state_.OpenJob(line.job, state_.FamilyNamed(line.family));
   if (job == nullptr) return kIgnored;
   if (line.text != "OK") job->error = line.text;
   return kUsed;
@@ -296,7 +224,7 @@ LineResult RocksdbJoiner::FlushStatus(const RocksLine& line) {
 LineResult RocksdbJoiner::CompactionStatus(const RocksLine& line) {
   if (line.text == "OK") return kUsed;
   if (state_.failures.size() >= kMaxPending) state_.failures.clear();
-  state_.failures.push_back({FamilyNamed(line.family), line.input_records, line.text});
+  state_.failures.push_back({state_.FamilyNamed(line.family), line.input_records, line.text});
   return kUsed;
 }
 
@@ -311,7 +239,7 @@ LineResult RocksdbJoiner::Started(const RocksLine& line, JobKind kind, Place pla
   const auto announced =
       std::find_if(state_.jobs.begin(), state_.jobs.end(),
                    [&](const RocksJob& job) { return job.id == line.job && !job.started; });
-  RocksJob& job = announced != state_.jobs.end() ? *announced : NewJob(line.job, kind);
+  RocksJob& job = announced != state_.jobs.end() ? *announced : state_.NewJob(line.job, kind);
   job.kind = kind;
   job.started = true;
   job.micros = line.micros;
@@ -323,9 +251,9 @@ LineResult RocksdbJoiner::Started(const RocksLine& line, JobKind kind, Place pla
 }
 
 LineResult RocksdbJoiner::Created(const RocksLine& line) {
-  const int family = FamilyNamed(line.family, line.id);
-  RocksJob* job = OpenJob(line.job, family);
-  if (job == nullptr) job = &NewJob(line.job, JobKind::kUnknown);
+  const int family = state_.FamilyNamed(line.family, line.id);
+  RocksJob* job = state_.OpenJob(line.job, family);
+  if (job == nullptr) job = &state_.NewJob(line.job, JobKind::kUnknown);
   // Recovery writes the tables of several families; any other job has one.
   if (job->family < 0 && job->kind != JobKind::kRecovery) job->family = family;
   job->outputs.push_back({line.file, family, line.records, line.range_deletions});
@@ -333,33 +261,20 @@ LineResult RocksdbJoiner::Created(const RocksLine& line) {
   return kUsed;
 }
 
-// Before 5.x compaction lines named no family: it is that of what was written, else of what was
-// read.
-int RocksdbJoiner::FamilyOf(const RocksJob& job) const {
-  if (job.family >= 0) return job.family;
-  if (!job.outputs.empty()) return job.outputs.front().family;
-  for (const int64_t input : job.inputs) {
-    const auto file = state_.files.find(input);
-    if (file != state_.files.end()) return file->second.family;
-  }
-  return -1;
-}
-
 // For compaction_overdue; a flush takes no time worth watching.
 void RocksdbJoiner::AnnounceRun(RocksJob& job, Place place) {
-  const int family = FamilyOf(job);
+  const int family = state_.FamilyOf(job);
   if (job.kind != JobKind::kCompaction || job.announced || family < 0) return;
   job.announced = true;
   json detail = Detail(NameOf(job.kind), job.micros);
-  detail["inputs"] = json::array();
-  for (const int64_t input : job.inputs) detail["inputs"].push_back(std::to_string(input));
+  detail["inputs"] = SegmentsOf(job.inputs);
   if (!job.reason.empty()) detail["reason"] = job.reason;
   Fact& fact = AddFact(FactKind::kStartedRun, family, job.micros, detail, place);
   fact.run = place.batch.Add(std::to_string(job.id));
 }
 
 LineResult RocksdbJoiner::Finished(const RocksLine& line, JobKind kind, Place place) {
-  RocksJob* open = OpenJob(line.job, -1);
+  RocksJob* open = state_.OpenJob(line.job, -1);
   RocksJob job;
   job.id = line.job;
   if (open != nullptr) {
@@ -367,8 +282,8 @@ LineResult RocksdbJoiner::Finished(const RocksLine& line, JobKind kind, Place pl
     state_.jobs.erase(state_.jobs.begin() + (open - state_.jobs.data()));
   }
   job.kind = kind;
-  TakeError(job, line.input_records);
-  const int family = FamilyOf(job);
+  state_.TakeError(job, line.input_records);
+  const int family = state_.FamilyOf(job);
   const bool empty_recovery = kind == JobKind::kRecovery && job.outputs.empty();
   if (family < 0 && !empty_recovery) {
     EndJob(job, false, place);
@@ -390,34 +305,9 @@ LineResult RocksdbJoiner::Finished(const RocksLine& line, JobKind kind, Place pl
   return kUsed;
 }
 
-void RocksdbJoiner::TakeError(RocksJob& job, int64_t input_records) {
-  if (job.kind != JobKind::kCompaction) return;
-  const auto failure =
-      std::find_if(state_.failures.begin(), state_.failures.end(), [&](const RocksFailure& each) {
-        return each.input_records == input_records && each.family == FamilyOf(job);
-      });
-  if (failure == state_.failures.end()) return;
-  job.error = failure->error;
-  state_.failures.erase(failure);
-}
-
-// Settles the fate of the job's files, and then that of the deletions which waited for it.
+// Settles the fate of the job's files, and then tells of the deletions that waited for it.
 void RocksdbJoiner::EndJob(const RocksJob& job, bool failed, Place place) {
-  for (const RocksOutput& output : job.outputs) {
-    const auto file = state_.files.find(output.file);
-    if (file == state_.files.end() || file->second.fate != Fate::kCreated) continue;
-    file->second.fate = failed ? Fate::kFailed : Fate::kLive;
-  }
-  if (!failed) {
-    // An input never seen before was there when the log began; its deletion is of interest all the
-    // same.
-    const int family = FamilyOf(job);
-    for (const int64_t input : job.inputs) {
-      RocksFile& file =
-          state_.files.try_emplace(input, RocksFile{family, Fate::kLive}).first->second;
-      file.fate = Fate::kConsumed;
-    }
-  }
+  state_.Settle(job, failed);
   std::vector<RocksHeldDeletion> ready;
   std::erase_if(state_.held, [&](const RocksHeldDeletion& deletion) {
     if (deletion.waits_for != job.id) return false;
@@ -432,16 +322,14 @@ void RocksdbJoiner::AddFinished(const RocksJob& job, int family, const RocksLine
   json detail = Detail(NameOf(job.kind), line.micros);
   if (!job.reason.empty()) detail["reason"] = job.reason;
   const bool merges = job.kind == JobKind::kCompaction;
-  if (job.started || !merges) {  // else what it read is not known
-    detail["inputs"] = json::array();
-    for (const int64_t input : job.inputs) detail["inputs"].push_back(std::to_string(input));
-  }
+  // Else what it read is not known.
+  if (job.started || !merges) detail["inputs"] = SegmentsOf(job.inputs);
   int64_t entries = 0, kept = 0;
   detail["outputs"] = json::array();
   for (const RocksOutput& output : job.outputs) {
     if (output.family != family) continue;
-    entries += output.records;
-    kept += output.records - output.range_deletions;
+    entries = std::min(entries + output.records, kMaxCount);
+    kept = std::min(kept + output.records - output.range_deletions, kMaxCount);
     detail["outputs"].push_back({{"segment", std::to_string(output.file)},
                                  {"records", output.records},
                                  {"range_deletions", output.range_deletions}});
@@ -460,7 +348,7 @@ void RocksdbJoiner::AddFinished(const RocksJob& job, int family, const RocksLine
 }
 
 void RocksdbJoiner::AddFailed(const RocksJob& job, int64_t micros, Place place) {
-  const int family = FamilyOf(job);
+  const int family = state_.FamilyOf(job);
   if (family < 0) return;
   json detail = Detail(NameOf(job.kind), micros);
   detail["error"] = job.error;
@@ -477,52 +365,17 @@ LineResult RocksdbJoiner::Deleted(const RocksLine& line, Place place) {
   return kUsed;
 }
 
-// The open job that reads or writes this file, whose end will say what the deletion means; else -1.
-int64_t RocksdbJoiner::WaitsFor(int64_t file) const {
-  const Fate fate = state_.files.at(file).fate;
-  if (fate != Fate::kLive && fate != Fate::kCreated) return -1;
-  for (const RocksJob& job : state_.jobs) {
-    const bool reads = std::find(job.inputs.begin(), job.inputs.end(), file) != job.inputs.end();
-    const bool writes = std::any_of(job.outputs.begin(), job.outputs.end(),
-                                    [&](const RocksOutput& o) { return o.file == file; });
-    if (reads || writes) return job.id;
-  }
-  return -1;
-}
-
-std::string_view RocksdbJoiner::WhyDeleted(const RocksFile& file, int64_t job) const {
-  const auto family = state_.families.find(file.family);
-  switch (file.fate) {
-    case Fate::kConsumed:
-      return "obsolete";
-    case Fate::kFailed:
-      return "failed_job";
-    case Fate::kFifo:
-      return "fifo";
-    default:
-      break;
-  }
-  if (family != state_.families.end() && family->second.dropped) return "dropped_family";
-  if (file.fate == Fate::kInterrupted) return "interrupted_job";
-  if (state_.opening) return "unmerged";
-  // Job 0 is whoever released the last reference; and jobs older than those remembered are not
-  // known.
-  const bool remembered = state_.seen_jobs.size() < kMaxSeenJobs || job > *state_.seen_jobs.begin();
-  if (job > 0 && remembered && !state_.seen_jobs.contains(job)) return "delete_files_in_range";
-  return "unmerged";
-}
-
 void RocksdbJoiner::AddDeletion(const RocksHeldDeletion& deletion, Place place) {
   const auto file = state_.files.find(deletion.file);
   if (file == state_.files.end()) return;
-  const int64_t waits_for = WaitsFor(deletion.file);
+  const int64_t waits_for = state_.WaitsFor(deletion.file);
   if (waits_for >= 0 && state_.held.size() < kMaxPending) {
     state_.held.push_back(deletion);
     state_.held.back().waits_for = waits_for;
     return;
   }
   json detail = {{"segments", {std::to_string(deletion.file)}},
-                 {"reason", WhyDeleted(file->second, deletion.deleted_by)},
+                 {"reason", state_.WhyDeleted(file->second, deletion.deleted_by)},
                  {"job", std::to_string(deletion.deleted_by)},
                  {"micros", deletion.micros}};
   if (!state_.session.empty()) detail["session"] = state_.session;
@@ -535,27 +388,16 @@ void RocksdbJoiner::AddDeletion(const RocksHeldDeletion& deletion, Place place) 
 // A move changes the level of files, not what is live: neither inputs nor outputs. The event names
 // no files; the lines before it do, and are its own where count and bytes agree.
 LineResult RocksdbJoiner::Moved(const RocksLine& line, Place place) {
-  std::map<int, std::pair<int64_t, int64_t>> moved;  // family to files, bytes
-  for (const RocksMove& move : state_.moves) {
-    if (move.level != line.level) continue;
-    moved[move.family].first += 1;
-    moved[move.family].second += move.bytes;
-  }
-  for (const auto& [family, total] : moved) {
-    if (total != std::pair{line.file_count, line.bytes} || family < 0) continue;
-    json detail = Detail("trivial_move", line.micros);
-    detail["inputs"] = detail["outputs"] = detail["moved"] = json::array();
-    std::erase_if(state_.moves, [&, mover = family](const RocksMove& move) {
-      if (move.family != mover || move.level != line.level) return false;
-      detail["moved"].push_back(std::to_string(move.file));
-      return true;
-    });
-    Fact& fact = AddFact(FactKind::kRun, family, line.micros, detail, place);
-    fact.run = place.batch.Add(std::to_string(line.job));
-    fact.existing = fact.fresh = fact.written = 0;
-    return kUsed;
-  }
-  return kIgnored;  // not known of which family; nothing changed in any
+  const auto moved = state_.TakeMoves(line.level, line.file_count, line.bytes);
+  if (moved.empty()) return kIgnored;  // not known of which family; nothing changed in any
+  json detail = Detail("trivial_move", line.micros);
+  detail["inputs"] = detail["outputs"] = json::array();
+  detail["moved"] = json::array();
+  for (const RocksMove& move : moved) detail["moved"].push_back(std::to_string(move.file));
+  Fact& fact = AddFact(FactKind::kRun, moved.front().family, line.micros, detail, place);
+  fact.run = place.batch.Add(std::to_string(line.job));
+  fact.existing = fact.fresh = fact.written = 0;
+  return kUsed;
 }
 
 json RocksdbJoiner::Detail(std::string_view kind, int64_t micros) const {
@@ -566,8 +408,8 @@ json RocksdbJoiner::Detail(std::string_view kind, int64_t micros) const {
 
 Fact& RocksdbJoiner::AddFact(FactKind kind, int family, int64_t micros, const json& detail,
                              Place place) {
-  Fact& fact = facts_.Add(place.batch, place.origin, place.line_bytes, kind,
-                          state_.families.at(family).name, detail);
+  Fact& fact =
+      facts_.Add(place.batch, place.origin, place.line_bytes, kind, state_.NameOf(family), detail);
   fact.logged_at = Time(std::chrono::milliseconds(micros / 1000));
   return fact;
 }

@@ -1,119 +1,178 @@
 #include "collectors/presets/rocksdb_state.h"
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace {
 
-using nlohmann::json;
+using Fate = RocksFile::Fate;
+using JobKind = RocksJob::Kind;
 
-json Of(const RocksOutput& output) {
-  return {output.file, output.family, output.records, output.range_deletions};
-}
-
-json Of(const RocksJob& job) {
-  json outputs = json::array();
-  for (const RocksOutput& output : job.outputs) outputs.push_back(Of(output));
-  return {job.id,     static_cast<int>(job.kind), job.family, job.started, job.announced,
-          job.micros, job.memtable_records,       job.reason, job.error,   job.inputs,
-          outputs};
-}
-
-template <class Values, class Write>
-json Each(const Values& values, Write write) {
-  json array = json::array();
-  for (const auto& value : values) array.push_back(write(value));
-  return array;
-}
-
-RocksOutput OutputOf(const json& value) {
-  return {value.at(0), value.at(1), value.at(2), value.at(3)};
-}
-
-RocksJob JobOf(const json& value) {
-  RocksJob job;
-  job.id = value.at(0);
-  job.kind = static_cast<RocksJob::Kind>(value.at(1).get<int>());
-  job.family = value.at(2);
-  job.started = value.at(3);
-  job.announced = value.at(4);
-  job.micros = value.at(5);
-  job.memtable_records = value.at(6);
-  job.reason = value.at(7);
-  job.error = value.at(8);
-  job.inputs = value.at(9).get<std::vector<int64_t>>();
-  for (const json& output : value.at(10)) job.outputs.push_back(OutputOf(output));
-  return job;
-}
-
-RocksState StateOf(const json& value) {
-  RocksState state;
-  state.version = value.at("version");
-  state.session = value.at("session");
-  state.opening = value.at("opening");
-  state.begun_by_id = value.at("begun_by_id");
-  state.micros = value.at("micros");
-  state.next_family = value.at("next_family");
-  for (const json& v : value.at("families")) {
-    state.families[v.at(0)] = RocksFamily{v.at(1), v.at(2), v.at(3)};
-  }
-  for (const json& v : value.at("files")) {
-    state.files[v.at(0)] = {v.at(1), static_cast<RocksFile::Fate>(v.at(2).get<int>())};
-  }
-  for (const json& v : value.at("jobs")) state.jobs.push_back(JobOf(v));
-  for (const json& v : value.at("held")) {
-    state.held.push_back({v.at(0), v.at(1), v.at(2), v.at(3)});
-  }
-  for (const json& v : value.at("moves")) {
-    state.moves.push_back({v.at(0), v.at(1), v.at(2), v.at(3)});
-  }
-  for (const json& v : value.at("failures")) {
-    state.failures.push_back(RocksFailure{v.at(0), v.at(1), v.at(2)});
-  }
-  state.seen_jobs = value.at("seen_jobs").get<std::set<int64_t>>();
-  return state;
-}
+// Bounds for logs that are not what they seem; a real session has a handful of open jobs.
+constexpr size_t kMaxOpenJobs = 1024;
+constexpr size_t kMaxSeenJobs = 256;
 
 }  // namespace
 
-std::string RocksState::Write() const {
-  const json value = {
-      {"version", version},
-      {"session", session},
-      {"opening", opening},
-      {"begun_by_id", begun_by_id},
-      {"micros", micros},
-      {"next_family", next_family},
-      {"families", Each(families,
-                        [](const auto& entry) -> json {
-                          const auto& [key, family] = entry;
-                          return {key, family.name, family.id, family.dropped};
-                        })},
-      {"files", Each(files,
-                     [](const auto& entry) -> json {
-                       const auto& [number, file] = entry;
-                       return {number, file.family, static_cast<int>(file.fate)};
-                     })},
-      {"jobs", Each(jobs, [](const RocksJob& job) { return Of(job); })},
-      {"held", Each(held,
-                    [](const RocksHeldDeletion& d) -> json {
-                      return {d.file, d.micros, d.deleted_by, d.waits_for};
-                    })},
-      {"moves", Each(moves,
-                     [](const RocksMove& move) -> json {
-                       return {move.family, move.file, move.level, move.bytes};
-                     })},
-      {"failures", Each(failures,
-                        [](const RocksFailure& failure) -> json {
-                          return {failure.family, failure.input_records, failure.error};
-                        })},
-      {"seen_jobs", seen_jobs}};
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+// While it opens, the engine deletes what the last session left behind; nothing of that is left
+// now.
+void RocksState::FinishOpening() {
+  opening = false;
+  std::set<int> used;
+  for (auto it = files.begin(); it != files.end();) {
+    RocksFile& file = it->second;
+    if (file.fate == Fate::kInterrupted) file.fate = Fate::kLive;
+    const bool gone = file.fate == Fate::kConsumed || file.fate == Fate::kFailed;
+    if (!gone) used.insert(file.family);
+    it = gone ? files.erase(it) : std::next(it);
+  }
+  for (const RocksJob& job : jobs) used.insert(FamilyOf(job));
+  for (const RocksMove& move : moves) used.insert(move.family);
+  std::erase_if(families,
+                [&](const auto& f) { return f.second.dropped && !used.contains(f.first); });
 }
 
-RocksState RocksState::Read(std::string_view text) {
-  try {
-    return StateOf(json::parse(text));
-  } catch (const json::exception&) {
-    return {};
+std::string RocksState::NameOf(int family) const {
+  const auto found = families.find(family);
+  return found == families.end() ? "" : found->second.name;
+}
+
+int RocksState::FamilyNamed(const std::string& name, int64_t id) {
+  if (name.empty()) return -1;
+  for (auto& [key, family] : families) {
+    if (family.name != name || family.dropped) continue;
+    if (id >= 0) family.id = id;
+    return key;
   }
+  const int key = next_family++;
+  families[key] = {name, id, false};
+  return key;
+}
+
+void RocksState::DropFamily(int64_t id) {
+  for (auto& [key, family] : families) {
+    if (family.id == id) family.dropped = true;
+  }
+}
+
+RocksJob* RocksState::OpenJob(int64_t id, int family) {
+  for (RocksJob& job : jobs) {
+    if (job.id == id && (job.family == family || job.family < 0 || family < 0)) return &job;
+  }
+  return nullptr;
+}
+
+RocksJob& RocksState::NewJob(int64_t id, JobKind kind) {
+  if (jobs.size() >= kMaxOpenJobs) jobs.erase(jobs.begin());
+  RocksJob job;
+  job.id = id;
+  job.kind = kind;
+  jobs.push_back(job);
+  seen_jobs.insert(id);
+  if (seen_jobs.size() > kMaxSeenJobs) seen_jobs.erase(seen_jobs.begin());
+  return jobs.back();
+}
+
+// Before 5.x compaction lines named no family: it is that of what was written, else of what was
+// read.
+int RocksState::FamilyOf(const RocksJob& job) const {
+  if (job.family >= 0) return job.family;
+  if (!job.outputs.empty()) return job.outputs.front().family;
+  for (const int64_t input : job.inputs) {
+    const auto file = files.find(input);
+    if (file != files.end()) return file->second.family;
+  }
+  return -1;
+}
+
+void RocksState::TakeError(RocksJob& job, int64_t input_records) {
+  if (job.kind != JobKind::kCompaction) return;
+  const auto failure =
+      std::find_if(failures.begin(), failures.end(), [&](const RocksFailure& each) {
+        return each.input_records == input_records && each.family == FamilyOf(job);
+      });
+  if (failure == failures.end()) return;
+  job.error = failure->error;
+  failures.erase(failure);
+}
+
+// The open job that reads or writes this file, whose end will say what the deletion means; else -1.
+int64_t RocksState::WaitsFor(int64_t file) const {
+  const Fate fate = files.at(file).fate;
+  if (fate != Fate::kLive && fate != Fate::kCreated) return -1;
+  for (const RocksJob& job : jobs) {
+    const bool reads = std::find(job.inputs.begin(), job.inputs.end(), file) != job.inputs.end();
+    const bool writes = std::any_of(job.outputs.begin(), job.outputs.end(),
+                                    [&](const RocksOutput& o) { return o.file == file; });
+    if (reads || writes) return job.id;
+  }
+  return -1;
+}
+
+std::string_view RocksState::WhyDeleted(const RocksFile& file, int64_t job) const {
+  const auto family = families.find(file.family);
+  switch (file.fate) {
+    case Fate::kConsumed:
+      return "obsolete";
+    case Fate::kFailed:
+      return "failed_job";
+    case Fate::kFifo:
+      return "fifo";
+    default:
+      break;
+  }
+  if (family != families.end() && family->second.dropped) return "dropped_family";
+  if (file.fate == Fate::kInterrupted) return "interrupted_job";
+  if (opening) return "unmerged";
+  // Job 0 is whoever released the last reference; and jobs older than those remembered are not
+  // known.
+  const bool remembered = seen_jobs.size() < kMaxSeenJobs || job > *seen_jobs.begin();
+  if (job > 0 && remembered && !seen_jobs.contains(job)) return "delete_files_in_range";
+  return "unmerged";
+}
+
+void RocksState::Settle(const RocksJob& job, bool failed) {
+  for (const RocksOutput& output : job.outputs) {
+    const auto file = files.find(output.file);
+    if (file == files.end() || file->second.fate != Fate::kCreated) continue;
+    file->second.fate = failed ? Fate::kFailed : Fate::kLive;
+  }
+  if (!failed) {
+    // An input never seen before was there when the log began; its deletion is of interest all the
+    // same.
+    const int family = FamilyOf(job);
+    for (const int64_t input : job.inputs) {
+      RocksFile& file = files.try_emplace(input, RocksFile{family, Fate::kLive}).first->second;
+      file.fate = Fate::kConsumed;
+    }
+  }
+}
+
+void RocksState::Interrupt(const RocksJob& job) {
+  for (const int64_t input : job.inputs) {
+    const auto file = files.find(input);
+    if (file != files.end() && file->second.fate == Fate::kLive) {
+      file->second.fate = Fate::kInterrupted;
+    }
+  }
+}
+
+std::vector<RocksMove> RocksState::TakeMoves(int64_t level, int64_t count, int64_t bytes) {
+  std::map<int, std::pair<int64_t, int64_t>> totals;  // family to files, bytes
+  for (const RocksMove& move : moves) {
+    if (move.level != level || move.family < 0) continue;
+    totals[move.family].first += 1;
+    totals[move.family].second += move.bytes;
+  }
+  std::vector<RocksMove> taken;
+  for (const auto& [family, total] : totals) {
+    if (total != std::pair{count, bytes} || !taken.empty()) continue;
+    std::erase_if(moves, [&, mover = family](const RocksMove& move) {
+      if (move.family != mover || move.level != level) return false;
+      taken.push_back(move);
+      return true;
+    });
+  }
+  return taken;
 }

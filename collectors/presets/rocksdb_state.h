@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "monitor/fact.h"
@@ -90,6 +91,38 @@ struct RocksState {
   std::vector<RocksMove> moves;
   std::vector<RocksFailure> failures;
   std::set<int64_t> seen_jobs;  // the highest of this session that began a flush or a compaction
+
+  // The family's key; a name unknown so far makes one, no name gives -1.
+  int FamilyNamed(const std::string& name, int64_t id = -1);
+  std::string NameOf(int family) const;
+  void DropFamily(int64_t id);
+  int FamilyOf(const RocksJob& job) const;
+
+  // Null where there is none. A family of -1 is any. Valid until the jobs change.
+  RocksJob* OpenJob(int64_t id, int family);
+  RocksJob& NewJob(int64_t id, RocksJob::Kind kind);
+  // Takes the failure that was logged for this compaction, if any.
+  void TakeError(RocksJob& job, int64_t input_records);
+  // The fate of its files, now that the job ended; and of its inputs, when a restart cut it off.
+  void Settle(const RocksJob& job, bool failed);
+  void Interrupt(const RocksJob& job);
+  // The moves that one trivial_move event is about: those of one family whose total it states.
+  std::vector<RocksMove> TakeMoves(int64_t level, int64_t count, int64_t bytes);
+
+  // The open job whose end will tell why this file was deleted; -1: none.
+  int64_t WaitsFor(int64_t file) const;
+  //   obsolete               a finished job merged it
+  //   failed_job             an output of a job that failed or was cut off
+  //   fifo                   FIFO compaction picked it
+  //   dropped_family         its column family was dropped
+  //   delete_files_in_range  live, deleted by a job of its own that merges nothing: only the calls
+  //                          DeleteFilesInRange() and DeleteFile() do that
+  //   interrupted_job        live, input of a job that a restart cut off, deleted while opening:
+  //   the job
+  //                          had been installed, but its last lines were lost
+  //   unmerged               live, and no finished job consumed it: data is gone
+  std::string_view WhyDeleted(const RocksFile& file, int64_t deleted_by) const;
+  void FinishOpening();
 
   std::string Write() const;
   // An empty state for what Write() did not write: then the log is read on as from its middle.
