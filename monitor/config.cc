@@ -72,16 +72,16 @@ std::vector<std::string_view> KnownFormats(const Config& config) {
 }
 
 // Empty, or why `format` cannot be meant.
-std::string UnknownFormat(const Config& config, const std::string& format) {
-  const auto known = KnownFormats(config);
+std::string UnknownFormat(const std::vector<std::string_view>& known, const std::string& format) {
   if (known.empty() || std::find(known.begin(), known.end(), format) != known.end()) return "";
   return "unknown format " + Quoted(format) + Suggestion(format, known);
 }
 
 void CheckReads(YamlMap& root, const Config& config) {
+  const auto known = KnownFormats(config);
   for (size_t i = 0; i < config.canonical_files.size(); ++i) {
     const CanonicalFilesConfig& files = config.canonical_files[i];
-    const std::string unknown = files.reads.empty() ? "" : UnknownFormat(config, files.reads);
+    const std::string unknown = files.reads.empty() ? "" : UnknownFormat(known, files.reads);
     if (unknown.empty()) continue;
     root.complaints().Add(files.line, "canonical_files[" + std::to_string(i) + "].reads", unknown);
   }
@@ -100,6 +100,7 @@ void ReadSameEvents(YamlMap& root, Config& config) {
         {"same_events[" + std::to_string(i) + "]", node->items[i].line, node->items[i]});
   }
   if (!nested) groups.entries.push_back({"same_events", root.Line("same_events"), *node});
+  const auto known = KnownFormats(config);
   YamlMap map(groups, "", root.complaints());
   std::set<std::string> seen;
   for (const std::string& key : map.Keys()) {
@@ -107,7 +108,7 @@ void ReadSameEvents(YamlMap& root, Config& config) {
     if (!map.Texts(key, group)) continue;
     if (group.size() < 2) map.Complain(key, "needs two formats to compare");
     for (const std::string& format : group) {
-      const std::string unknown = UnknownFormat(config, format);
+      const std::string unknown = UnknownFormat(known, format);
       if (!unknown.empty()) map.Complain(key, unknown);
       if (!seen.insert(format).second) map.Complain(key, Quoted(format) + " is in two groups");
     }

@@ -20,7 +20,8 @@
 namespace {
 
 constexpr size_t kMaxBytes = size_t{1} << 20;
-constexpr size_t kMaxDepth = 16;  // the deepest known key stands at 6
+constexpr size_t kMaxWidth = 1000;  // entries of one list or map; bounds every check over pairs
+constexpr size_t kMaxDepth = 16;    // the deepest known key stands at 6
 
 // Bytes of the UTF-8 character at `at`; 0 where there is none (also overlong forms and surrogates).
 size_t CharacterSize(std::string_view text, size_t at) {
@@ -89,6 +90,7 @@ class TreeBuilder final : public YAML::EventHandler {
   int start_line() const { return start_line_; }
   int last_line() const { return last_line_; }
   bool too_deep() const { return too_deep_; }
+  bool too_wide() const { return too_wide_; }
   const YAML::Mark& last_quoted() const { return last_quoted_; }
 
   void OnDocumentStart(const YAML::Mark& mark) override { start_line_ = Line(mark); }
@@ -157,6 +159,8 @@ class TreeBuilder final : public YAML::EventHandler {
       return;
     }
     Frame& frame = open_.back();
+    too_wide_ = too_wide_ || frame.node.items.size() + frame.node.entries.size() >= kMaxWidth;
+    if (too_wide_) return;
     if (frame.node.kind == YamlNode::Kind::kList) frame.node.items.push_back(std::move(node));
     if (frame.node.kind != YamlNode::Kind::kMap) return;
     if (frame.entry) {
@@ -178,6 +182,7 @@ class TreeBuilder final : public YAML::EventHandler {
   int start_line_ = 0;
   int last_line_ = 1;
   bool too_deep_ = false;
+  bool too_wide_ = false;
 };
 
 // What a person should look for; yaml-cpp's words alone help few.
@@ -287,6 +292,10 @@ std::optional<YamlNode> ParseYaml(std::string_view yaml, Complaints& complaints)
   }
   if (builder.too_deep()) {
     complaints.Add(0, "", "nested more than 16 deep");
+    return std::nullopt;
+  }
+  if (builder.too_wide()) {
+    complaints.Add(0, "", "more than 1000 entries in one list or map");
     return std::nullopt;
   }
   CheckDoubled(builder.root(), "", complaints);

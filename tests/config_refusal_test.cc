@@ -137,11 +137,11 @@ TEST_CASE("a syntax error has a hint, and a line where the parser knows it", "[c
   CHECK(Refusal("a: 1\né: \"x\\\"\n") == "r.yml:2: not valid YAML: a quote is never closed");
 }
 
-TEST_CASE("a syntax error marked line 1, column 1 is not pinned on line 1", "[config]") {
+TEST_CASE("a syntax error marked line 1, column 1 says that its place is uncertain", "[config]") {
   CHECK(
-      Refusal("a: 1\nb: 2\nc: " + std::string(3000, '[')) ==
+      Refusal(std::string(3000, '[')) ==
       "r.yml: not valid YAML: bad file (nested too deeply); the parser does not say where, it got "
-      "as far as line 3");
+      "as far as line 1");
 }
 
 TEST_CASE("hostile files are refused within a second and in few words", "[config]") {
@@ -152,13 +152,16 @@ TEST_CASE("hostile files are refused within a second and in few words", "[config
     CHECK(Refusal(yaml).size() < 20'000);
   }
   std::string keys;
-  for (int i = 0; i < 5000; ++i) keys += "key" + std::to_string(i) + ": 1\n";
-  CHECK(Refusal(keys).find("r.yml: and 4951 more") != std::string::npos);
+  for (int i = 0; i < 900; ++i) keys += "key" + std::to_string(i) + ": 1\n";
+  CHECK(Refusal(keys).find("r.yml: and 851 more") != std::string::npos);
   // Generous: sanitizers slow this down tenfold.
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));
 }
 
-TEST_CASE("nesting is bounded", "[config]") {
+TEST_CASE("nesting and width are bounded", "[config]") {
+  std::string wide = "same_events: [";
+  for (int i = 0; i < 1001; ++i) wide += "f" + std::to_string(i) + ",";
+  CHECK(Refusal(wide + "]") == "r.yml: more than 1000 entries in one list or map");
   CHECK(Refusal("a: " + std::string(20, '[') + std::string(20, ']')) ==
         "r.yml: nested more than 16 deep");
 }
