@@ -90,7 +90,8 @@ Document AlertEntry(const AlertRow& alert) {
                     {"project", TextOrNull(alert.project)},
                     {"day", TextOrNull(alert.day)},
                     {"format", TextOrNull(alert.format)}};
-  for (const auto& [key, value] : AlertDocument(alert).items()) {
+  const Document document = AlertDocument(alert);  // items() refers to it
+  for (const auto& [key, value] : document.items()) {
     if (key != "labels") entry[key] = value;
   }
   return entry;
