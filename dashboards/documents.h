@@ -24,6 +24,9 @@ struct TimelineInput {
 };
 Document TimelineDocument(const TimelineInput& input);
 
+// One fact as an entry of a timeline.
+Document FactEntryDocument(const FactEntry& fact);
+
 Document ImpactDocument(const Impact& impact);
 
 // One fact as /api/v1/facts pages it.

@@ -90,5 +90,11 @@ std::vector<const LossRow*> StandingLosses(std::vector<const LossRow*> losses) {
 DayVerdict JudgeDay(const DayCase& day, const std::vector<FormatRow>& formats) {
   const std::vector<Candidate> candidates = Candidates(day, formats);
   const Candidate& standing = Standing(candidates);
-  return {standing.format, standing.unit, standing.events, Onset(day, standing)};
+  ImpactCount events = standing.events;
+  // Where no format is known to serve, which one misses least depends on all of them.
+  if (!standing.serving) {
+    events.certain = std::all_of(candidates.begin(), candidates.end(),
+                                 [](const Candidate& one) { return one.events.certain; });
+  }
+  return {standing.format, standing.unit, events, Onset(day, standing)};
 }

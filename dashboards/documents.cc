@@ -1,0 +1,296 @@
+#include "dashboards/documents.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "rules/alert_text.h"
+
+namespace {
+
+Document TimeOrNull(const std::optional<Time>& time) {
+  return time ? Document(FormatTime(*time)) : Document(nullptr);
+}
+Document TextOrNull(const std::string& text) {
+  return text.empty() ? Document(nullptr) : Document(text);
+}
+Document CountOrNull(const std::optional<int64_t>& count) {
+  return count ? Document(*count) : Document(nullptr);
+}
+
+// What the log or the operator said beside the columns.
+Document Parsed(const std::string& text) {
+  Document object = Document::parse(text, nullptr, false);
+  return object.is_object() ? object : Document::object();
+}
+
+Document Labels(const AlertRow& alert) {
+  Document labels = Document::object();
+  const auto add = [&](const char* key, const std::string& value) {
+    if (!value.empty()) labels[key] = value;
+  };
+  add("server", alert.server);
+  add("project", alert.project);
+  add("day", alert.day);
+  add("format", alert.format);
+  add("source", alert.source);
+  return labels;
+}
+
+// DESIGN section 11 gives the fields of a run; failed and started ones, recounts and deletions of
+// segments are written alike.
+Document RunEntry(const FactEntry& fact) {
+  return {{"kind", fact.kind},
+          {"at", TimeOrNull(fact.logged_at)},
+          {"server", TextOrNull(fact.server)},
+          {"project", TextOrNull(fact.project)},
+          {"day", TextOrNull(fact.day)},
+          {"format", TextOrNull(fact.format)},
+          {"unit", fact.unit},
+          {"run", TextOrNull(fact.run)},
+          {"version", TextOrNull(fact.version)},
+          {"before", CountOrNull(fact.before)},
+          {"existing", CountOrNull(fact.existing)},
+          {"fresh", CountOrNull(fact.fresh)},
+          {"recovered", CountOrNull(fact.recovered)},
+          {"duplicates", CountOrNull(fact.duplicates)},
+          {"deleted", CountOrNull(fact.deleted)},
+          {"written", CountOrNull(fact.written)},
+          {"after", CountOrNull(fact.written)},
+          {"lost", fact.lost},
+          {"cause", TextOrNull(fact.cause)},
+          {"missing", fact.missing},
+          {"verdict", TextOrNull(fact.verdict)},
+          {"path", TextOrNull(fact.path)},
+          {"batch", TextOrNull(fact.batch)},
+          {"superseded", fact.superseded},
+          {"seq", fact.seq}};
+}
+
+Document OtherEntry(const FactEntry& fact) {
+  return {{"kind", fact.kind},
+          {"at", TimeOrNull(fact.logged_at ? fact.logged_at : fact.observed_at)},
+          {"server", TextOrNull(fact.server)},
+          {"project", TextOrNull(fact.project)},
+          {"day", TextOrNull(fact.day)},
+          {"format", TextOrNull(fact.format)},
+          {"version", TextOrNull(fact.version)},
+          {"detail", Parsed(fact.detail)},
+          {"seq", fact.seq}};
+}
+
+bool IsRun(const FactEntry& fact) {
+  return fact.kind == "run" || fact.kind == "failed_run" || fact.kind == "started_run" ||
+         fact.kind == "recount" || fact.kind == "segments_deleted";
+}
+
+Document AlertEntry(const AlertRow& alert) {
+  Document entry = {{"kind", "alert"},
+                    {"at", FormatTime(alert.starts_at.value_or(alert.began_at))},
+                    {"server", TextOrNull(alert.server)},
+                    {"project", TextOrNull(alert.project)},
+                    {"day", TextOrNull(alert.day)},
+                    {"format", TextOrNull(alert.format)}};
+  const Document document = AlertDocument(alert);  // items() refers to it
+  for (const auto& [key, value] : document.items()) {
+    if (key != "labels") entry[key] = value;
+  }
+  return entry;
+}
+
+Document BlindEntry(const BlindRow& blind) {
+  return {{"kind", "blind"},
+          {"at", FormatTime(blind.from)},
+          {"server", TextOrNull(blind.server)},
+          {"source", TextOrNull(blind.source)},
+          {"from", FormatTime(blind.from)},
+          {"to", TimeOrNull(blind.to)},
+          {"reason", TextOrNull(blind.reason)},
+          {"quarantined_lines", blind.lines}};
+}
+
+Document TotalsOf(const ImpactTotals& totals) {
+  return {{"projects", totals.projects},
+          {"project_days", totals.project_days},
+          {"events_missing", totals.events.missing},
+          {"events_expected", totals.events.expected},
+          {"certain", totals.events.certain},
+          {"unit", totals.unit}};
+}
+
+Document IncidentOf(const ImpactIncident& incident) {
+  return {{"id", incident.id},
+          {"cause", TextOrNull(incident.cause)},
+          {"version", TextOrNull(incident.version)},
+          {"previous_version", TextOrNull(incident.previous_version)},
+          {"first_at", FormatTime(incident.first_at)},
+          {"last_at", FormatTime(incident.last_at)},
+          {"servers", incident.servers},
+          {"projects", incident.projects},
+          {"project_days", incident.project_days},
+          {"events_missing", incident.events_missing},
+          {"unit", incident.unit}};
+}
+
+Document ProjectOf(const ImpactProject& project) {
+  Document days = Document::array();
+  for (const ImpactDay& day : project.days) {
+    days.push_back({{"day", day.day},
+                    {"events_missing", day.events.missing},
+                    {"events_expected", day.events.expected},
+                    {"certain", day.events.certain},
+                    {"recoverable", {{"events", nullptr}, {"sources", Document::array()}}},
+                    {"format", day.format}});
+  }
+  return {{"project", project.project},
+          {"events_missing", project.events.missing},
+          {"events_expected", project.events.expected},
+          {"certain", project.events.certain},
+          {"days", std::move(days)},
+          {"unit", project.unit}};
+}
+
+Document PartitionOf(const ImpactPartition& partition) {
+  const BalanceRow& balance = partition.balance;
+  return {{"server", balance.server},
+          {"project", balance.project},
+          {"day", balance.day},
+          {"format", balance.format},
+          {"unit", balance.unit},
+          {"expected", CountOrNull(balance.expected)},
+          {"actual", CountOrNull(balance.actual)},
+          {"missing", balance.missing},
+          {"surplus", balance.surplus},
+          {"cause", TextOrNull(partition.cause)},
+          {"version", TextOrNull(partition.version)},
+          {"previous_version", TextOrNull(partition.previous_version)},
+          {"first_loss_at", FormatTime(partition.first_loss_at)},
+          {"last_loss_at", FormatTime(partition.last_loss_at)},
+          {"runs", partition.runs},
+          {"verdict", balance.verdict}};
+}
+
+Document UnknownOf(const BlindRow& blind) {
+  return {{"server", TextOrNull(blind.server)}, {"source", TextOrNull(blind.source)},
+          {"from", FormatTime(blind.from)},     {"to", TimeOrNull(blind.to)},
+          {"reason", TextOrNull(blind.reason)}, {"projects", CountOrNull(blind.projects)},
+          {"quarantined_lines", blind.lines}};
+}
+
+template <class Rows, class Make>
+Document ListOf(const Rows& rows, Make make) {
+  Document list = Document::array();
+  for (const auto& row : rows) list.push_back(make(row));
+  return list;
+}
+
+}  // namespace
+
+Document AlertDocument(const AlertRow& alert) {
+  const AlertText text = TextOf(alert);
+  return {{"rule", alert.rule},
+          {"severity", alert.severity},
+          {"state", alert.state},
+          {"cause", TextOrNull(alert.cause)},
+          {"version", TextOrNull(alert.version)},
+          {"incident", alert.incident},
+          {"labels", Labels(alert)},
+          {"summary", text.summary},
+          {"description", text.description},
+          {"runbook", text.runbook},
+          {"starts_at", TimeOrNull(alert.starts_at)},
+          {"ends_at", TimeOrNull(alert.ends_at)},
+          {"evidence", Parsed(alert.evidence)},
+          {"previous_version", TextOrNull(alert.previous_version)}};
+}
+
+Document AlertsDocument(const std::vector<AlertRow>& alerts) {
+  return ListOf(alerts, AlertDocument);
+}
+
+Document TimelineDocument(const TimelineInput& input) {
+  // Sorted by time; of one moment facts come in sequence, before what followed from them.
+  using Key = std::tuple<Time, int, std::string, int64_t>;
+  std::vector<std::pair<Key, Document>> entries;
+  for (const FactEntry& fact : input.facts) {
+    const Time at = fact.logged_at.value_or(fact.observed_at.value_or(Time{}));
+    entries.emplace_back(Key{at, 0, fact.ledger, fact.seq}, FactEntryDocument(fact));
+  }
+  for (const AlertRow& alert : input.alerts) {
+    entries.emplace_back(Key{alert.starts_at.value_or(alert.began_at), 1, alert.server, 0},
+                         AlertEntry(alert));
+  }
+  for (const BlindRow& blind : input.blind) {
+    entries.emplace_back(Key{blind.from, 2, blind.server, 0}, BlindEntry(blind));
+  }
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  Document list = Document::array();
+  for (auto& [key, entry] : entries) list.push_back(std::move(entry));
+  return list;
+}
+
+Document FactEntryDocument(const FactEntry& fact) {
+  return IsRun(fact) ? RunEntry(fact) : OtherEntry(fact);
+}
+
+Document ImpactDocument(const Impact& impact) {
+  Document totals = TotalsOf(impact.totals);
+  totals["unknown_copies"] = impact.unknown_copies;
+  totals["other_units"] = ListOf(impact.other_units, TotalsOf);
+  return {{"window",
+           {{"since", TimeOrNull(impact.window.since)},
+            {"until", TimeOrNull(impact.window.until)},
+            {"version", TextOrNull(impact.window.version)},
+            {"project", TextOrNull(impact.window.project)}}},
+          {"totals", std::move(totals)},
+          {"incidents", ListOf(impact.incidents, IncidentOf)},
+          {"projects", ListOf(impact.projects, ProjectOf)},
+          {"partitions", ListOf(impact.partitions, PartitionOf)},
+          {"unknown", ListOf(impact.unknown, UnknownOf)}};
+}
+
+Document FactDocument(const FactEntry& fact) {
+  return {{"ledger", fact.ledger},
+          {"seq", fact.seq},
+          {"kind", fact.kind},
+          {"synthetic", fact.synthetic},
+          {"source", TextOrNull(fact.source)},
+          {"observed_at", TimeOrNull(fact.observed_at)},
+          {"logged_at", TimeOrNull(fact.logged_at)},
+          {"server", TextOrNull(fact.server)},
+          {"project", TextOrNull(fact.project)},
+          {"day", TextOrNull(fact.day)},
+          {"format", TextOrNull(fact.format)},
+          {"run", TextOrNull(fact.run)},
+          {"batch", TextOrNull(fact.batch)},
+          {"version", TextOrNull(fact.version)},
+          {"path", TextOrNull(fact.path)},
+          {"existing", CountOrNull(fact.existing)},
+          {"fresh", CountOrNull(fact.fresh)},
+          {"recovered", CountOrNull(fact.recovered)},
+          {"duplicates", CountOrNull(fact.duplicates)},
+          {"deleted", CountOrNull(fact.deleted)},
+          {"written", CountOrNull(fact.written)},
+          {"log", TextOrNull(fact.log)},
+          {"position", CountOrNull(fact.position)},
+          {"detail", Parsed(fact.detail)}};
+}
+
+Document BalanceDocument(const BalanceRow& balance) {
+  return {{"server", balance.server},
+          {"project", balance.project},
+          {"day", balance.day},
+          {"format", balance.format},
+          {"unit", balance.unit},
+          {"expected", CountOrNull(balance.expected)},
+          {"actual", CountOrNull(balance.actual)},
+          {"missing", balance.missing},
+          {"surplus", balance.surplus},
+          {"opening", balance.opening},
+          {"verdict", balance.verdict},
+          {"observed_until", TimeOrNull(balance.observed_until)}};
+}
+
+std::string Write(const Document& document, int indent) {
+  return document.dump(indent, ' ', false, Document::error_handler_t::replace);
+}

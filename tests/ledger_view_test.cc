@@ -1,0 +1,393 @@
+#include "monitor/ledger_view.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "rules/engine.h"
+#include "rules/impact_input.h"
+#include "tests/ledger_fixture.h"
+
+// What readers see of a ledger that the writer made, is making, or left behind.
+
+namespace {
+
+LedgerView ViewOf(const std::string& path) {
+  auto view = LedgerView::Open(path);
+  if (!view) FAIL(view.error().message);
+  return std::move(*view);
+}
+
+std::string WhyNot(const std::string& path) {
+  const auto view = LedgerView::Open(path);
+  return view ? "opened" : view.error().message;
+}
+
+bool Says(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// 100 events, all lost by the second run.
+void Lose(LedgerFixture& ledger, const std::string& project = "acme") {
+  ledger.Commit({.at = "2016-02-22T12:00:00Z",
+                 .project = project,
+                 .run = "1",
+                 .version = "2.6.9",
+                 .fresh = 100,
+                 .written = 100});
+  ledger.Commit({.at = "2016-02-22T13:00:00Z",
+                 .project = project,
+                 .run = "2",
+                 .version = "2.7.0",
+                 .existing = 0,
+                 .fresh = 7,
+                 .written = 7});
+}
+
+std::vector<BalanceRow> BalancesOf(LedgerView& view, const std::string& project = "") {
+  std::vector<BalanceRow> rows;
+  REQUIRE(view.Balances(project, [&](BalanceRow row) { rows.push_back(std::move(row)); }));
+  return rows;
+}
+
+std::vector<FactEntry> TimelineOf(LedgerView& view, const std::string& project,
+                                  const std::string& day = "", const std::string& server = "") {
+  std::vector<FactEntry> facts;
+  REQUIRE(view.Timeline(project, day, server,
+                        [&](FactEntry fact) { facts.push_back(std::move(fact)); }));
+  std::sort(facts.begin(), facts.end(), [](const auto& a, const auto& b) { return a.seq < b.seq; });
+  return facts;
+}
+
+std::vector<LossRow> LossesOf(LedgerView& view, const std::string& project = "") {
+  std::vector<LossRow> losses;
+  REQUIRE(view.Losses(project, [&](LossRow row) { losses.push_back(std::move(row)); }));
+  return losses;
+}
+
+}  // namespace
+
+TEST_CASE("a view reads while the writer is active", "[ledger_view]") {
+  LedgerFixture ledger;
+  ledger.Commit({.run = "1", .fresh = 100, .written = 100});
+  LedgerView view = ViewOf(ledger.directory / "ledger.db");
+  CHECK(view.server() == "data-1");
+  CHECK(view.ledger_id().size() == 32);
+  CHECK(view.HeadSeq().value() == 1);
+  ledger.Commit({.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 100, .written = 100});
+  CHECK(view.HeadSeq().value() == 2);
+}
+
+TEST_CASE("a view reads after the writer has stopped", "[ledger_view]") {
+  LedgerFixture ledger;
+  Lose(ledger);
+  ledger.ledger.reset();
+  LedgerView view = ViewOf(ledger.directory / "ledger.db");
+  CHECK(view.HeadSeq().value() == 2);
+}
+
+TEST_CASE("a view reads a copy of the main file alone once the writer has stopped",
+          "[ledger_view]") {
+  LedgerFixture ledger;
+  Lose(ledger);
+  ledger.ledger.reset();
+  std::filesystem::copy_file(ledger.directory / "ledger.db", ledger.directory / "copy.db");
+  LedgerView view = ViewOf(ledger.directory / "copy.db");
+  CHECK(view.HeadSeq().value() == 2);
+  CHECK(BalancesOf(view).at(0).missing == 100);
+}
+
+TEST_CASE("what is no ledger is refused with its name and the reason", "[ledger_view]") {
+  TemporaryDirectory directory;
+  CHECK(Says(WhyNot(directory / "none.db"), "none.db: there is no such ledger"));
+  CHECK_FALSE(std::filesystem::exists(directory / "none.db"));
+  CHECK(Says(WhyNot(directory / ""), "no such ledger"));  // a directory
+  std::ofstream(directory / "text.db") << "this is a text of more than sixteen bytes, no database";
+  CHECK(Says(WhyNot(directory / "text.db"), "text.db: not a rollcall ledger"));
+  auto foreign = Database::Open(directory / "foreign.db", Database::Mode::kCreate);
+  REQUIRE(foreign);
+  foreign->Execute("CREATE TABLE t(x)");
+  CHECK(Says(WhyNot(directory / "foreign.db"), "foreign.db: not a rollcall ledger"));
+}
+
+TEST_CASE("a ledger of a newer version is refused as such", "[ledger_view]") {
+  LedgerFixture ledger;
+  ledger.ledger.reset();
+  auto database = Database::Open(ledger.directory / "ledger.db", Database::Mode::kReadWrite);
+  REQUIRE(database);
+  database->Execute("PRAGMA user_version = 99");
+  CHECK(Says(WhyNot(ledger.directory / "ledger.db"), "newer version"));
+}
+
+TEST_CASE("balances carry names, counts and verdicts", "[ledger_view]") {
+  LedgerFixture ledger;
+  Lose(ledger);
+  ledger.Commit({.project = "other", .run = "1", .fresh = 5, .written = 5});
+  LedgerView view = ViewOf(ledger.directory / "ledger.db");
+  const auto rows = BalancesOf(view);
+  REQUIRE(rows.size() == 2);
+  const auto own = BalancesOf(view, "acme");
+  REQUIRE(own.size() == 1);
+  CHECK(own[0].server == "data-1");
+  CHECK(own[0].day == "2016-02-22");
+  CHECK(own[0].format == "row");
+  CHECK(own[0].unit == "events");
+  CHECK(own[0].expected == 107);
+  CHECK(own[0].actual == 7);
+  CHECK(own[0].missing == 100);
+  CHECK(own[0].verdict == "firing");
+  CHECK_FALSE(own[0].uncertain);
+  CHECK(own[0].observed_until == ParseTime("2016-02-22T13:00:00Z"));
+  CHECK(BalancesOf(view, "nobody").empty());
+}
+
+TEST_CASE("only partitions with something missing are lossy", "[ledger_view]") {
+  LedgerFixture ledger;
+  Lose(ledger);
+  ledger.Commit({.project = "other", .run = "1", .fresh = 5, .written = 5});
+  LedgerView view = ViewOf(ledger.directory / "ledger.db");
+  std::vector<std::string> lossy;
+  REQUIRE(view.Lossy("", [&](const BalanceRow& row) { lossy.push_back(row.project); }));
+  CHECK(lossy == std::vector<std::string>{"acme"});
+  REQUIRE(view.Lossy("other", [&](const BalanceRow& row) { lossy.push_back(row.project); }));
+  CHECK(lossy.size() == 1);
+}
+
+TEST_CASE("verdicts agree with the view for people", "[ledger_view]") {
+  LedgerFixture ledger;
+  Lose(ledger);
+  ledger.Commit({.project = "other", .run = "1", .fresh = 5, .written = 5});
+  ledger.AddGap(FactKind::kBlind, "truncated");
+  ledger.Commit(
+      {.at = "2016-02-22T14:00:00Z", .project = "third", .run = "1", .existing = 5, .written = 5});
+  LedgerView view = ViewOf(ledger.directory / "ledger.db");
+  int64_t unknown = 0;
+  for (const BalanceRow& row : BalancesOf(view)) {
+    INFO(row.project);
+    CHECK(row.verdict ==
+          ledger.Query("SELECT verdict FROM balances WHERE project = '" + row.project + "'"));
+    if (row.verdict == "unknown") ++unknown;
+    CHECK(row.uncertain == (row.project != "third"));
+  }
+  CHECK(unknown == 1);
+  CHECK(view.UnknownCopies("").value() == 1);
+  CHECK(view.UnknownCopies("other").value() == 1);
+  CHECK(view.UnknownCopies("third").value() == 0);
+}
+
+TEST_CASE("a loss names the version that wrote what was not read", "[ledger_view]") {
+  LedgerFixture ledger;
+  ledger.Commit({.run = "1", .version = "2.6.9", .fresh = 100, .written = 100});
+  ledger.Commit({.at = "2016-02-22T12:30:00Z",
+                 .run = "f",
+                 .version = "",
+                 .written = kUnknownCount,
+                 .kind = FactKind::kFailedRun});
+  ledger.Commit({.at = "2016-02-22T13:00:00Z",
+                 .run = "2",
+                 .version = "2.7.0",
+                 .existing = 0,
+                 .fresh = 7,
+                 .written = 7});
+  LedgerView view = ViewOf(ledger.directory / "ledger.db");
+  const auto losses = LossesOf(view);
+  REQUIRE(losses.size() == 1);
+  CHECK(losses[0].version == "2.7.0");
+  CHECK(losses[0].previous_version == "2.6.9");
+  CHECK(losses[0].cause == "existing_not_read");
+  CHECK(losses[0].lost == 100);
+  CHECK(losses[0].missing == 100);
+  CHECK(losses[0].at == ParseTime("2016-02-22T13:00:00Z").value());
+}
+
+TEST_CASE("a timeline walks the chains of its project, late facts included", "[ledger_view]") {
+  LedgerFixture ledger;
+  Lose(ledger);
+  Lose(ledger, "other");
+  ledger.Commit({.at = "2016-02-22T12:30:00Z",
+                 .run = "1b",
+                 .existing = 100,
+                 .fresh = 1,
+                 .written = 101,
+                 .log = 2});
+  LedgerView view = ViewOf(ledger.directory / "ledger.db");
+  const auto facts = TimelineOf(view, "acme");
+  REQUIRE(facts.size() == 3);
+  CHECK(facts[0].run == "1");
+  CHECK(facts[0].before == 0);
+  CHECK(facts[1].lost == 101);
+  CHECK(facts[1].verdict == "firing");
+  CHECK(facts[2].run == "1b");
+  CHECK(facts[2].source == "compactd");
+  CHECK(facts[2].log == "log2");
+  CHECK(facts[2].observed_at.has_value());
+}
+
+TEST_CASE("a timeline can be of one day or one server", "[ledger_view]") {
+  LedgerFixture ledger;
+  Lose(ledger);
+  ledger.Commit({.day = "2016-02-23", .run = "3", .fresh = 1, .written = 1, .server = "data-9"});
+  LedgerView view = ViewOf(ledger.directory / "ledger.db");
+  CHECK(TimelineOf(view, "acme").size() == 3);
+  CHECK(TimelineOf(view, "acme", "2016-02-23").size() == 1);
+  CHECK(TimelineOf(view, "acme", "", "data-9").size() == 1);
+  CHECK(TimelineOf(view, "acme", "", "data-1").size() == 2);
+  CHECK(TimelineOf(view, "nobody").empty());
+}
+
+TEST_CASE("a timeline has deploys, permits and remarks once each", "[ledger_view]") {
+  LedgerFixture ledger;
+  Lose(ledger);
+  ledger.Commit({.at = "2016-02-22T14:00:00Z",
+                 .project = "",
+                 .format = "",
+                 .run = "d1",
+                 .kind = FactKind::kDeploy,
+                 .detail = R"({"version":"2.7.0"})"});
+  ledger.Commit({.at = "2016-02-22T15:00:00Z",
+                 .run = "p1",
+                 .version = "",
+                 .kind = FactKind::kPermit,
+                 .detail = R"({"kind":"decrease","events":60})"});
+  ledger.Commit({.at = "2016-02-22T16:00:00Z",
+                 .project = "other",
+                 .format = "",
+                 .run = "a1",
+                 .kind = FactKind::kAnnotation,
+                 .detail = R"({"text":"not ours"})"});
+  LedgerView view = ViewOf(ledger.directory / "ledger.db");
+  const auto facts = TimelineOf(view, "acme");
+  REQUIRE(facts.size() == 4);
+  CHECK(facts[2].kind == "deploy");
+  CHECK(facts[3].kind == "permit");
+  CHECK(facts[3].missing == 40);
+}
+
+TEST_CASE("facts are paged by sequence", "[ledger_view]") {
+  LedgerFixture ledger;
+  Lose(ledger);
+  Lose(ledger, "other");
+  LedgerView view = ViewOf(ledger.directory / "ledger.db");
+  std::vector<int64_t> seqs;
+  REQUIRE(view.FactsAfter(1, 2, [&](const FactEntry& fact) { seqs.push_back(fact.seq); }));
+  CHECK(seqs == std::vector<int64_t>{2, 3});
+  seqs.clear();
+  REQUIRE(view.FactsAfter(4, 2, [&](const FactEntry& fact) { seqs.push_back(fact.seq); }));
+  CHECK(seqs.empty());
+}
+
+TEST_CASE("blind intervals say how many projects were not observed since", "[ledger_view]") {
+  LedgerFixture ledger;
+  ledger.Commit({.project = "acme", .run = "1", .fresh = 100, .written = 100});
+  ledger.Commit({.project = "other", .run = "1", .fresh = 100, .written = 100});
+  ledger.AddGap(FactKind::kBlind, "truncated");
+  ledger.Commit({.at = "2016-02-22T14:00:00Z",
+                 .project = "acme",
+                 .run = "2",
+                 .existing = 100,
+                 .written = 100});
+  LedgerView view = ViewOf(ledger.directory / "ledger.db");
+  const auto blind = view.Blind().value();
+  REQUIRE(blind.size() == 1);
+  CHECK(blind[0].server == "data-1");
+  CHECK(blind[0].source == "compactd");
+  CHECK(blind[0].reason == "truncated");
+  CHECK(blind[0].from == ParseTime("2016-02-22T12:00:00Z").value());
+  CHECK(blind[0].to == ParseTime("2016-02-22T14:00:00Z").value());
+  CHECK(blind[0].projects == 1);
+  CHECK(view.Blind("acme").value().at(0).projects == 0);
+  CHECK(view.Blind("other").value().at(0).projects == 1);
+  CHECK_FALSE(view.Blind("nobody").value().at(0).touches);
+}
+
+TEST_CASE("a blind source that never told of a project leaves their number unknown",
+          "[ledger_view]") {
+  LedgerFixture ledger;
+  ledger.AddGap(FactKind::kBlind, "unreadable");
+  ledger.Commit();
+  LedgerView view = ViewOf(ledger.directory / "ledger.db");
+  CHECK_FALSE(view.Blind().value().at(0).projects.has_value());
+}
+
+TEST_CASE("quarantined lines are told by source and reason", "[ledger_view]") {
+  LedgerFixture ledger;
+  ledger.Commit({.run = "1", .fresh = 1, .written = 1});
+  for (const char* reason : {"not json", "not json", "impossible count"}) {
+    ledger.AddGap(FactKind::kQuarantined, reason);
+  }
+  ledger.Commit();
+  LedgerView view = ViewOf(ledger.directory / "ledger.db");
+  const auto rows = view.Blind().value();
+  REQUIRE(rows.size() == 2);
+  int64_t lines = 0;
+  for (const BlindRow& row : rows) {
+    CHECK(row.quarantined);
+    lines += row.lines;
+  }
+  CHECK(lines == 3);
+}
+
+TEST_CASE("alerts can be read by state", "[ledger_view]") {
+  LedgerFixture ledger;
+  Lose(ledger);
+  LedgerView view = ViewOf(ledger.directory / "ledger.db");
+  const auto firing = view.Alerts("firing").value();
+  REQUIRE(firing.size() == 1);
+  CHECK(firing[0].rule == "count_drop");
+  CHECK(firing[0].project == "acme");
+  CHECK(firing[0].day == "2016-02-22");
+  CHECK(firing[0].version == "2.7.0");
+  CHECK(firing[0].starts_at == ParseTime("2016-02-22T13:00:00Z"));
+  CHECK_FALSE(firing[0].ends_at);
+  CHECK(view.Alerts("resolved").value().empty());
+  CHECK(view.Alerts("").value().size() == 1);
+}
+
+TEST_CASE("a ledger names the formats of its configuration", "[ledger_view]") {
+  LedgerFixture ledger;
+  CanonicalFilesConfig row, columnar;
+  row.format = "row";
+  columnar.format = "columnar";
+  columnar.reads = "row";
+  columnar.serving = true;
+  columnar.retention = std::chrono::hours(24 * 400);
+  ledger.config.canonical_files = {row, columnar};
+  ledger.Open();
+  LedgerView view = ViewOf(ledger.directory / "ledger.db");
+  const auto formats = view.Formats().value();
+  REQUIRE(formats.size() == 2);
+  CHECK_FALSE(formats[0].serving);
+  CHECK_FALSE(formats[0].retention_days);
+  CHECK(formats[1].format == "columnar");
+  CHECK(formats[1].serving);
+  CHECK(formats[1].reads == "row");
+  CHECK(formats[1].retention_days == 400);
+  ledger.config.canonical_files.clear();  // a later `ingest` without a configuration of files
+  ledger.Open();
+  CHECK(view.Formats().value().size() == 2);
+}
+
+TEST_CASE("impact over several ledgers counts a customer's events once", "[ledger_view]") {
+  LedgerFixture first, second;
+  Lose(first);
+  // A replica whose ledger begins after the loss.
+  second.Commit(
+      {.at = "2016-02-22T14:00:00Z", .run = "9", .existing = 7, .written = 7, .server = "data-2"});
+  auto ledgers = OpenLedgers({first.directory / "ledger.db", second.directory / "ledger.db"});
+  REQUIRE(ledgers);
+  const auto input = ReadImpactInput(*ledgers, {});
+  REQUIRE(input);
+  CHECK(input->copies.size() == 2);
+  const Impact impact = ComputeImpact(*input, {});
+  CHECK(impact.totals.events.missing == 100);
+  CHECK(impact.totals.events.expected == 107);
+  CHECK(impact.partitions.size() == 1);
+  CHECK(impact.totals.events.certain);
+}
+
+TEST_CASE("of several ledgers the one that cannot be read is named", "[ledger_view]") {
+  LedgerFixture ledger;
+  const auto ledgers = OpenLedgers({ledger.directory / "ledger.db", ledger.directory / "other.db"});
+  REQUIRE_FALSE(ledgers);
+  CHECK(Says(ledgers.error().message, "other.db"));
+}
