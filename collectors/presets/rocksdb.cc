@@ -29,7 +29,6 @@
 namespace {
 
 using nlohmann::json;
-using Fate = RocksFile::Fate;
 using JobKind = RocksJob::Kind;
 
 // A bound for logs that are not what they seem.
@@ -44,20 +43,6 @@ struct Place {
   size_t line_bytes = 0;
   Batch& batch;
 };
-
-std::string_view NameOf(JobKind kind) {
-  switch (kind) {
-    case JobKind::kFlush:
-      return "flush";
-    case JobKind::kCompaction:
-      return "compaction";
-    case JobKind::kRecovery:
-      return "recovery";
-    case JobKind::kUnknown:
-      break;
-  }
-  return "unknown";
-}
 
 json SegmentsOf(const std::vector<int64_t>& files) {
   json names = json::array();
@@ -84,7 +69,6 @@ class RocksdbJoiner final : public Joiner {
   LineResult Announced(const RocksLine& line);
   LineResult FlushStatus(const RocksLine& line);
   LineResult CompactionStatus(const RocksLine& line);
-  LineResult FifoPick(const RocksLine& line);
   LineResult Started(const RocksLine& line, JobKind kind, Place place);
   LineResult Created(const RocksLine& line);
   LineResult Finished(const RocksLine& line, JobKind kind, Place place);
@@ -137,7 +121,7 @@ LineResult RocksdbJoiner::Apply(const RocksLine& line, Place place) {
     case Kind::kCompactionStatus:
       return CompactionStatus(line);
     case Kind::kFifoPick:
-      return FifoPick(line);
+      return state_.PickForFifo(line.file) ? kUsed : kIgnored;
     case Kind::kMoving:
       if (state_.moves.size() >= kMaxPending) state_.moves.clear();
       state_.moves.push_back({state_.FamilyNamed(line.family), line.file, line.level, line.bytes});
@@ -228,13 +212,6 @@ LineResult RocksdbJoiner::CompactionStatus(const RocksLine& line) {
   return kUsed;
 }
 
-LineResult RocksdbJoiner::FifoPick(const RocksLine& line) {
-  const auto file = state_.files.find(line.file);
-  if (file == state_.files.end()) return kIgnored;
-  file->second.fate = Fate::kFifo;
-  return kUsed;
-}
-
 LineResult RocksdbJoiner::Started(const RocksLine& line, JobKind kind, Place place) {
   const auto announced =
       std::find_if(state_.jobs.begin(), state_.jobs.end(),
@@ -257,7 +234,7 @@ LineResult RocksdbJoiner::Created(const RocksLine& line) {
   // Recovery writes the tables of several families; any other job has one.
   if (job->family < 0 && job->kind != JobKind::kRecovery) job->family = family;
   job->outputs.push_back({line.file, family, line.records, line.range_deletions});
-  state_.files[line.file] = {family, Fate::kCreated};
+  state_.files[line.file] = {family, RocksFile::Fate::kCreated};
   return kUsed;
 }
 

@@ -15,6 +15,20 @@ constexpr size_t kMaxSeenJobs = 256;
 
 }  // namespace
 
+std::string_view NameOf(JobKind kind) {
+  switch (kind) {
+    case JobKind::kFlush:
+      return "flush";
+    case JobKind::kCompaction:
+      return "compaction";
+    case JobKind::kRecovery:
+      return "recovery";
+    case JobKind::kUnknown:
+      break;
+  }
+  return "unknown";
+}
+
 // While it opens, the engine deletes what the last session left behind; nothing of that is left
 // now.
 void RocksState::FinishOpening() {
@@ -175,4 +189,11 @@ std::vector<RocksMove> RocksState::TakeMoves(int64_t level, int64_t count, int64
     });
   }
   return taken;
+}
+
+bool RocksState::PickForFifo(int64_t file) {
+  const auto found = files.find(file);
+  if (found == files.end()) return false;
+  found->second.fate = Fate::kFifo;
+  return true;
 }

@@ -55,6 +55,8 @@ struct RocksJob {
   std::vector<RocksOutput> outputs;
 };
 
+std::string_view NameOf(RocksJob::Kind kind);
+
 // A deletion whose reason only the end of an open job will tell.
 struct RocksHeldDeletion {
   int64_t file = -1;
@@ -106,6 +108,8 @@ struct RocksState {
   // The fate of its files, now that the job ended; and of its inputs, when a restart cut it off.
   void Settle(const RocksJob& job, bool failed);
   void Interrupt(const RocksJob& job);
+  // False for a file never seen.
+  bool PickForFifo(int64_t file);
   // The moves that one trivial_move event is about: those of one family whose total it states.
   std::vector<RocksMove> TakeMoves(int64_t level, int64_t count, int64_t bytes);
 
