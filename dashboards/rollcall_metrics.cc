@@ -154,6 +154,9 @@ void AddSelf(const RollcallStatus& status, std::vector<MetricFamily>& families) 
   families.push_back(Single(kGauge, "rollcall_ledger_head_sequence",
                             "Sequence of the last fact committed.",
                             static_cast<double>(status.ledger_head_sequence)));
+  families.push_back(Single(kGauge, "rollcall_ledger_writable",
+                            "Whether facts are being committed; 0 stops reading.",
+                            status.ledger_writable ? 1 : 0));
   families.push_back(Single(kGauge, "rollcall_ledger_bytes", "Size of the ledger on disk.",
                             static_cast<double>(status.ledger_bytes)));
   families.push_back(ByKey(kGauge, "rollcall_heartbeat_timestamp_seconds",

@@ -83,6 +83,7 @@ struct RollcallStatus {
   int64_t failed_runs = 0;
   int64_t ledger_head_sequence = 0;
   int64_t ledger_bytes = 0;
+  bool ledger_writable = true;  // false: reading has stopped, the disk is full perhaps
   bool config_last_reload_successful = true;
   std::optional<ProcessUsage> process;
 };

@@ -14,7 +14,6 @@
 #include <thread>
 #include <vector>
 
-#include "monitor/app/progress.h"
 #include "monitor/app/reports.h"
 #include "monitor/app/session.h"
 #include "monitor/ledger_view.h"

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "collectors/compaction_log.h"
+#include "dashboards/table.h"
 #include "monitor/app/operator_inbox.h"
 #include "monitor/app/progress.h"
 #include "monitor/ledger.h"
@@ -49,7 +50,8 @@ bool Matches(const CompactionLogConfig& source, const std::string& path) {
 // else the only one.
 Result<size_t> SourceOf(const Config& config, const std::string& log, const std::string& wanted) {
   const auto& sources = config.compaction_logs;
-  const std::string path = log == "-" ? log : std::filesystem::absolute(log).lexically_normal();
+  const std::string path = 
+      log == "-" ? log : std::filesystem::absolute(log).lexically_normal().string();
   for (size_t i = 0; i < sources.size(); ++i) {
     if (wanted.empty() ? Matches(sources[i], path) : sources[i].name == wanted) return i;
   }

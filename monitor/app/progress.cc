@@ -6,6 +6,8 @@
 #include <array>
 #include <cstdio>
 
+#include "dashboards/table.h"
+
 namespace {
 constexpr std::chrono::milliseconds kTerminalInterval{200};
 constexpr std::chrono::milliseconds kPlainInterval{10'000};
@@ -21,14 +23,6 @@ std::string HumanBytes(int64_t bytes) {
   std::snprintf(text, sizeof text, value < 10 && unit > 0 ? "%.1f %s" : "%.0f %s", value,
                 kUnits[unit]);
   return text;
-}
-
-std::string Grouped(int64_t number) {
-  std::string digits = std::to_string(number < 0 ? -number : number);
-  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) {
-    digits.insert(static_cast<size_t>(at), ",");
-  }
-  return number < 0 ? "-" + digits : digits;
 }
 
 Progress::Progress(const Clock& clock, int64_t total_bytes, bool quiet)

@@ -30,5 +30,3 @@ class Progress {
 
 // "1.2 GB", "340 MB", "17 kB"
 std::string HumanBytes(int64_t bytes);
-// "1,234,567"
-std::string Grouped(int64_t number);

@@ -37,7 +37,7 @@ constexpr const char* kIncidentLosses =
     "('count_drop', 'lost_in_gap') AND project <> 0) open "
     "JOIN balance b ON b.project = open.project AND b.day = open.day GROUP BY 1, 2, 3, 4";
 
-std::string Text(const Statement& row, int column) { return std::string(row.Text(column)); }
+std::string TextAt(const Statement& row, int column) { return std::string(row.Text(column)); }
 
 }  // namespace
 
@@ -78,14 +78,14 @@ void StatusReader::ReadTotals(RollcallStatus& status) {
   status.failed_runs = 0;
   totals_.Bind({});
   while (totals_.Step()) {
-    status.formats[Text(totals_, 0)] = {totals_.Integer(1), totals_.Integer(3), totals_.Integer(4)};
+    status.formats[TextAt(totals_, 0)] = {totals_.Integer(1), totals_.Integer(3), totals_.Integer(4)};
     status.failed_runs += totals_.Integer(2);
   }
   status.lossy_runs.clear();
   lossy_.Bind({});
   while (lossy_.Step()) {
     status.lossy_runs.push_back(
-        {Text(lossy_, 0), Text(lossy_, 1), Text(lossy_, 2), lossy_.Integer(3)});
+        {TextAt(lossy_, 0), TextAt(lossy_, 1), TextAt(lossy_, 2), lossy_.Integer(3)});
   }
   if (head_.Bind({}).Step()) status.ledger_head_sequence = head_.Integer(0);
 }
@@ -93,7 +93,7 @@ void StatusReader::ReadTotals(RollcallStatus& status) {
 void StatusReader::ReadSources(RollcallStatus& status) {
   sources_.Bind({});
   while (sources_.Step()) {
-    SourceStatus& source = status.sources[Text(sources_, 0)];
+    SourceStatus& source = status.sources[TextAt(sources_, 0)];
     source.lines = sources_.Integer(1);
     source.quarantined_lines = sources_.Integer(2);
   }
@@ -104,7 +104,7 @@ void StatusReader::ReadAlerts(RollcallStatus& status) {
   alerts_.Bind({});
   while (alerts_.Step()) {
     status.alerts.push_back(
-        {Text(alerts_, 0), Text(alerts_, 1), Text(alerts_, 2), Text(alerts_, 3), true});
+        {TextAt(alerts_, 0), TextAt(alerts_, 1), TextAt(alerts_, 2), TextAt(alerts_, 3), true});
   }
   std::map<std::string, RuleStatus> rules;
   for (const RuleKind& rule : Rules()) {
@@ -112,9 +112,9 @@ void StatusReader::ReadAlerts(RollcallStatus& status) {
   }
   rules_.Bind({});
   while (rules_.Step()) {
-    RuleStatus& rule = rules[Text(rules_, 0)];
-    rule.rule = Text(rules_, 0);
-    if (rule.severity.empty()) rule.severity = Text(rules_, 1);
+    RuleStatus& rule = rules[TextAt(rules_, 0)];
+    rule.rule = TextAt(rules_, 0);
+    if (rule.severity.empty()) rule.severity = TextAt(rules_, 1);
     (rules_.Text(2) == "firing" ? rule.firing : rule.pending) += rules_.Integer(3);
   }
   status.rules.clear();
@@ -134,10 +134,10 @@ void StatusReader::ReadIncidents(RollcallStatus& status) {
   while (incident_losses_.Step()) {
     const int64_t format = incident_losses_.Integer(3);
     if (!names.contains(format) && name.Bind({Cell::Of(format)}).Step()) {
-      names[format] = Text(name, 0);
+      names[format] = TextAt(name, 0);
     }
     if (!serving.empty() && !serving.contains(names[format])) continue;
-    auto& days = losses[Text(incident_losses_, 0)];
+    auto& days = losses[TextAt(incident_losses_, 0)];
     const std::pair day{incident_losses_.Integer(1), incident_losses_.Integer(2)};
     const int64_t lost = incident_losses_.Integer(4);
     const auto [known, added] = days.emplace(day, lost);
@@ -147,10 +147,10 @@ void StatusReader::ReadIncidents(RollcallStatus& status) {
   incidents_.Bind({});
   while (incidents_.Step()) {
     IncidentStatus incident;
-    incident.incident = Text(incidents_, 0);
-    incident.cause = Text(incidents_, 1);
-    incident.version = Text(incidents_, 2);
-    incident.severity = Text(incidents_, 3);
+    incident.incident = TextAt(incidents_, 0);
+    incident.cause = TextAt(incidents_, 1);
+    incident.version = TextAt(incidents_, 2);
+    incident.severity = TextAt(incidents_, 3);
     incident.active = incidents_.Integer(4) != 0;
     incident.projects = incidents_.Integer(5);
     for (const auto& [day, lost] : losses[incident.incident]) incident.events_missing += lost;
