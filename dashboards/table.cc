@@ -132,10 +132,3 @@ Table TableOf(const nlohmann::ordered_json& rows, const std::vector<std::string_
   }
   return table;
 }
-
-std::string Grouped(int64_t number) {
-  std::string text = std::to_string(number);
-  const size_t first = number < 0 ? 1 : 0;
-  for (size_t at = text.size(); at > first + 3;) text.insert(at -= 3, ",");
-  return text;
-}

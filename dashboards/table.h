@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "monitor/grouped.h"
+
 // Documents for people and for spreadsheets: aligned columns, or CSV. Pure functions.
 
 struct Column {
@@ -32,6 +34,3 @@ class Table {
 // An array of objects as a table: one column a key, in the order given ("a.b" reaches into
 // objects). Columns that hold numbers only are aligned right. null is written "-".
 Table TableOf(const nlohmann::ordered_json& rows, const std::vector<std::string_view>& keys);
-
-// "1234567" → "1,234,567".
-std::string Grouped(int64_t number);

@@ -167,11 +167,22 @@ LossRow LossAt(const Statement& row) {
   return loss;
 }
 
+Result<Database> OpenReadOnly(const std::string& path, Database::Mode mode) {
+  auto database = Database::Open(path, mode);
+  if (!database) return database;
+  if (auto ok = CheckSchema(*database); !ok) return tl::unexpected<Error>(ok.error());
+  return database;
+}
+
+bool Locked(const Error& error) {
+  return error.message.find("database is locked") != std::string::npos;
+}
+
 // A foreign file fails inside SQLite with words of its own; ours come first.
 Error Explained(const std::string& path, Error error) {
-  if (error.message.find("not a database") != std::string::npos) {
+  if (error.message.find("file is not a database") != std::string::npos) {
     error.message = "not a rollcall ledger";
-  } else if (error.message.find("locked") != std::string::npos) {
+  } else if (Locked(error)) {
     error.message = "locked: an `ingest` is filling it; read it when that has ended";
   }
   if (error.message.rfind(path, 0) != 0) error.message = path + ": " + error.message;
@@ -188,11 +199,16 @@ Result<LedgerView> LedgerView::Open(const std::string& path) {
   if (!std::filesystem::is_regular_file(path, error)) {
     return Fail(Error::Kind::kLedger, path + ": there is no such ledger");
   }
-  auto database = Database::Open(path, Database::Mode::kReadOnly);
-  if (!database) return tl::unexpected<Error>(Explained(path, database.error()));
-  if (auto ok = CheckSchema(*database); !ok) {
-    return tl::unexpected<Error>(Explained(path, ok.error()));
+  auto database = OpenReadOnly(path, Database::Mode::kReadOnly);
+  // Without a -wal nobody is writing it; SQLite would make one, which may not be ours to make. A
+  // locked file, or one with a journal, is somebody's.
+  const bool alone = !std::filesystem::exists(path + "-wal", error) &&
+                     !std::filesystem::exists(path + "-journal", error);
+  const bool locked = !database && Locked(database.error());
+  if (!database && alone && !locked) {
+    if (auto copy = OpenReadOnly(path, Database::Mode::kCopy)) database = std::move(copy);
   }
+  if (!database) return tl::unexpected<Error>(Explained(path, database.error()));
   LedgerView view(path, std::move(*database));
   auto ok = view.Read([&] {
     view.ledger_id_ = view.Meta("ledger_id");

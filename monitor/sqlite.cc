@@ -2,12 +2,30 @@
 
 #include <sqlite3.h>
 
+#include <cctype>
 #include <cstring>
 
 namespace {
 
 Error::Kind KindOf(int code) {
   return (code & 0xff) == SQLITE_FULL ? Error::Kind::kLedgerFull : Error::Kind::kLedger;
+}
+
+// "file:/a%20b?immutable=1": read as it is, without locks, journal or shared memory.
+std::string ImmutableUri(const std::string& path) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string uri = "file:";
+  for (const char byte : path) {
+    const auto code = static_cast<unsigned char>(byte);
+    if (std::isalnum(code) || byte == '/' || byte == '.' || byte == '-' || byte == '_') {
+      uri.push_back(byte);
+      continue;
+    }
+    uri.push_back('%');
+    uri.push_back(kHex[code >> 4]);
+    uri.push_back(kHex[code & 15]);
+  }
+  return uri + "?immutable=1";
 }
 
 void ReturnCell(sqlite3_context* context, const Cell& cell) {
@@ -116,10 +134,12 @@ Database::~Database() = default;
 Result<Database> Database::Open(const std::string& path, Mode mode) {
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   if (mode == Mode::kReadOnly) flags |= SQLITE_OPEN_READONLY;
+  if (mode == Mode::kCopy) flags |= SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
   if (mode == Mode::kReadWrite) flags |= SQLITE_OPEN_READWRITE;
   if (mode == Mode::kCreate) flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   sqlite3* handle = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  const std::string name = mode == Mode::kCopy ? ImmutableUri(path) : path;
+  const int code = sqlite3_open_v2(name.c_str(), &handle, flags, nullptr);
   Database database(handle);
   if (code != SQLITE_OK) {
     return Fail(KindOf(code), path + ": " + sqlite3_errstr(code));

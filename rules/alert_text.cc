@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "monitor/grouped.h"
+
 namespace {
 
 using nlohmann::json;
@@ -32,12 +34,6 @@ class Evidence {
   }
 
  private:
-  static std::string Grouped(int64_t number) {
-    std::string text = std::to_string(number);
-    const size_t first = number < 0 ? 1 : 0;
-    for (size_t at = text.size(); at > first + 3;) text.insert(at -= 3, ",");
-    return text;
-  }
   json object_;
 };
 

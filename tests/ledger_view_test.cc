@@ -1,5 +1,9 @@
 #include "monitor/ledger_view.h"
 
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -95,6 +99,43 @@ TEST_CASE("a view reads a copy of the main file alone once the writer has stoppe
   LedgerView view = ViewOf(ledger.directory / "copy.db");
   CHECK(view.HeadSeq().value() == 2);
   CHECK(BalancesOf(view).at(0).missing == 100);
+}
+
+TEST_CASE("another user reads a ledger at rest and a copy where nothing may be written",
+          "[ledger_view]") {
+  LedgerFixture ledger;
+  Lose(ledger);
+  ledger.ledger.reset();
+  const std::string directory = ledger.directory / "at rest";
+  std::filesystem::create_directory(directory);
+  const std::string copy = directory + "/copy?.db";
+  std::filesystem::copy_file(ledger.directory / "ledger.db", copy);
+  REQUIRE(chmod(directory.c_str(), 0555) == 0);
+  REQUIRE(chmod((ledger.directory / "").c_str(), 0755) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) _exit(2);
+    for (const std::string& path : {ledger.directory / "ledger.db", copy}) {
+      auto view = LedgerView::Open(path);
+      if (!view) std::fprintf(stderr, "%s\n", view.error().message.c_str());
+      if (!view || view->HeadSeq().value_or(0) != 2) _exit(1);
+    }
+    _exit(0);
+  }
+  int status = -1;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WEXITSTATUS(status) == 0);
+  chmod(directory.c_str(), 0755);
+}
+
+TEST_CASE("a ledger that an ingest is filling is refused as locked", "[ledger_view]") {
+  LedgerFixture ledger;
+  std::filesystem::remove(ledger.directory / "ledger.db");
+  ledger.Open(true);  // a backfill keeps a rollback journal
+  auto writer = Database::Open(ledger.directory / "ledger.db", Database::Mode::kReadWrite);
+  REQUIRE(writer);
+  writer->Execute("BEGIN EXCLUSIVE");
+  CHECK(Says(WhyNot(ledger.directory / "ledger.db"), "ledger.db: locked"));
 }
 
 TEST_CASE("what is no ledger is refused with its name and the reason", "[ledger_view]") {
