@@ -48,6 +48,8 @@ CompactionLog::CompactionLog(int16_t index, const CompactionLogConfig& config, L
 bool CompactionLog::Fill(Batch& batch, size_t max_bytes) {
   size_t read = 0;
   bool any = false;
+  batch.facts.reserve(last_facts_);
+  batch.text.reserve(last_text_);
   while (read < max_bytes) {
     const auto event = tail_.Next();
     if (!event) break;
@@ -71,6 +73,8 @@ bool CompactionLog::Fill(Batch& batch, size_t max_bytes) {
     }
     batch.positions.push_back(std::move(position));
   }
+  last_facts_ = batch.facts.size() + batch.facts.size() / 8;
+  last_text_ = batch.text.size() + batch.text.size() / 8;
   return any;
 }
 

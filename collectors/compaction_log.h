@@ -52,4 +52,6 @@ class CompactionLog {
   std::map<uint32_t, std::unique_ptr<Joiner>> joiners_;
   std::map<uint32_t, std::string> joiner_states_;  // of logs in the ledger, until their joiner is made
   uint32_t newest_log_ = 0;
+  size_t last_facts_ = 0;  // room that the next batch will need
+  size_t last_text_ = 0;
 };

@@ -54,7 +54,7 @@ AlertBook::AlertBook(Database& database, Names& names, const RuleBook& rules)
 
 void AlertBook::Apply(const Finding& finding, const Subject& subject, int64_t now, int64_t seq) {
   const PartitionKey& key = subject.partition;
-  find_.Bind({Cell::Of(finding.rule), Cell::Of(key.project), Cell::Of(int64_t{key.day}),
+  find_.Bind({Cell::Of(finding.rule), Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}),
               Cell::Of(int64_t{key.format}), Cell::Of(int64_t{key.server}),
               Cell::Of(subject.source)});
   const bool open = find_.Step();
@@ -81,7 +81,7 @@ void AlertBook::Apply(const Finding& finding, const Subject& subject, int64_t no
   const auto named = [&](const std::string& name) {
     return name.empty() ? Cell::Null() : Cell::Of(names_.Id(name));
   };
-  insert_.Run({Cell::Of(finding.rule), Cell::Of(key.project), Cell::Of(int64_t{key.day}),
+  insert_.Run({Cell::Of(finding.rule), Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}),
                Cell::Of(int64_t{key.format}), Cell::Of(int64_t{key.server}),
                Cell::Of(subject.source), Cell::Of(finding.severity),
                Cell::Of(std::string_view(firing ? "firing" : "pending")), Cell::Of(finding.cause),
@@ -92,7 +92,7 @@ void AlertBook::Apply(const Finding& finding, const Subject& subject, int64_t no
 
 bool AlertBook::AnyOpen(const PartitionKey& key) {
   return any_
-      .Bind({Cell::Of(key.project), Cell::Of(int64_t{key.day}), Cell::Of(int64_t{key.format}),
+      .Bind({Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}), Cell::Of(int64_t{key.format}),
              Cell::Of(int64_t{key.server})})
       .Step();
 }

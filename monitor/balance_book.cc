@@ -24,8 +24,10 @@ uint64_t Hash(const PartitionKey& key) {
   hash ^= (static_cast<uint64_t>(static_cast<uint32_t>(key.day)) << 24) ^
           (static_cast<uint64_t>(key.format) << 12) ^ static_cast<uint64_t>(key.server);
   hash *= 0xff51afd7ed558ccdu;
-  return hash ^ (hash >> 32);
+  return hash ^ (hash >> 29);
 }
+
+uint32_t TagOf(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
 
 int64_t Marks(const Balance& balance) {
   return (balance.deleted_before ? kDeletedBefore : 0) | (balance.written_only ? kWrittenOnly : 0) |
@@ -35,7 +37,7 @@ int64_t Marks(const Balance& balance) {
 
 void FillCells(const BookedPartition& partition, Cell* cells) {
   const Balance& balance = partition.balance;
-  cells[0] = Cell::Of(partition.key.project);
+  cells[0] = Cell::Of(int64_t{partition.key.project});
   cells[1] = Cell::Of(int64_t{partition.key.day});
   cells[2] = Cell::Of(int64_t{partition.key.format});
   cells[3] = Cell::Of(int64_t{partition.key.server});
@@ -58,16 +60,26 @@ BalanceBook::BalanceBook(Database& database, size_t capacity)
   Clear();
 }
 
-size_t BalanceBook::Slot(const PartitionKey& key) const {
+size_t BalanceBook::SlotOf(const PartitionKey& key) const {
   const size_t mask = slots_.size() - 1;
-  size_t slot = Hash(key) & mask;
-  while (slots_[slot] != 0 && partitions_[slots_[slot] - 1].key != key) slot = (slot + 1) & mask;
+  const uint64_t hash = Hash(key);
+  const uint32_t tag = TagOf(hash);
+  size_t slot = hash & mask;
+  while (slots_[slot].index != 0 &&
+         (slots_[slot].tag != tag || partitions_[slots_[slot].index - 1].key != key)) {
+    slot = (slot + 1) & mask;
+  }
   return slot;
 }
 
+void BalanceBook::Prefetch(const PartitionKey& key) const {
+  const size_t slot = Hash(key) & (slots_.size() - 1);
+  __builtin_prefetch(&slots_[slot]);
+}
+
 BookedPartition& BalanceBook::At(const PartitionKey& key) {
-  const size_t slot = Slot(key);
-  if (slots_[slot] != 0) return partitions_[slots_[slot] - 1];
+  const size_t slot = SlotOf(key);
+  if (slots_[slot].index != 0) return partitions_[slots_[slot].index - 1];
   BookedPartition partition;
   partition.key = key;
   if (!table_empty_) Load(key, partition);
@@ -75,8 +87,8 @@ BookedPartition& BalanceBook::At(const PartitionKey& key) {
 }
 
 BookedPartition* BalanceBook::Find(const PartitionKey& key) {
-  const size_t slot = Slot(key);
-  if (slots_[slot] != 0) return &partitions_[slots_[slot] - 1];
+  const size_t slot = SlotOf(key);
+  if (slots_[slot].index != 0) return &partitions_[slots_[slot].index - 1];
   BookedPartition partition;
   partition.key = key;
   if (table_empty_ || !Load(key, partition)) return nullptr;
@@ -84,7 +96,7 @@ BookedPartition* BalanceBook::Find(const PartitionKey& key) {
 }
 
 bool BalanceBook::Load(const PartitionKey& key, BookedPartition& partition) {
-  select_.Bind({Cell::Of(key.project), Cell::Of(int64_t{key.day}), Cell::Of(int64_t{key.format}),
+  select_.Bind({Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}), Cell::Of(int64_t{key.format}),
                 Cell::Of(int64_t{key.server})});
   if (!select_.Step()) return false;
   Balance& balance = partition.balance;
@@ -107,42 +119,47 @@ bool BalanceBook::Load(const PartitionKey& key, BookedPartition& partition) {
 
 BookedPartition& BalanceBook::Insert(const BookedPartition& partition) {
   if ((partitions_.size() + 1) * 3 > slots_.size() * 2) Grow();
-  slots_[Slot(partition.key)] = static_cast<uint32_t>(partitions_.size() + 1);
-  return partitions_.emplace_back(partition);
+  const auto index = static_cast<uint32_t>(partitions_.size());
+  slots_[SlotOf(partition.key)] = {index + 1, TagOf(Hash(partition.key))};
+  BookedPartition& added = partitions_.emplace_back(partition);
+  added.index = index;
+  return added;
 }
 
 void BalanceBook::Grow() {
-  std::vector<uint32_t> larger(slots_.size() * 2, 0);
-  slots_.swap(larger);
+  std::vector<Place> old(slots_.size() * 2);
+  slots_.swap(old);
   const size_t mask = slots_.size() - 1;
-  for (size_t i = 0; i < partitions_.size(); ++i) {
-    size_t slot = Hash(partitions_[i].key) & mask;
-    while (slots_[slot] != 0) slot = (slot + 1) & mask;
-    slots_[slot] = static_cast<uint32_t>(i + 1);
+  for (const Place& place : old) {
+    if (place.index == 0) continue;
+    size_t slot = Hash(partitions_[place.index - 1].key) & mask;
+    while (slots_[slot].index != 0) slot = (slot + 1) & mask;
+    slots_[slot] = place;
   }
 }
 
 void BalanceBook::Touch(BookedPartition& partition) {
   if (partition.dirty) return;
   partition.dirty = true;
-  dirty_.push_back(&partition);
+  dirty_.push_back(partition.index);
 }
 
 void BalanceBook::Flush() {
   if (dirty_.empty()) return;
-  std::sort(dirty_.begin(), dirty_.end(), [](const BookedPartition* a, const BookedPartition* b) {
-    return a->key < b->key;
+  std::sort(dirty_.begin(), dirty_.end(), [this](uint32_t a, uint32_t b) {
+    return partitions_[a].key < partitions_[b].key;
   });
-  database_.InsertAll(kUpsert, dirty_.size(),
-                      [&](size_t row, Cell* cells) { FillCells(*dirty_[row], cells); });
-  for (BookedPartition* partition : dirty_) partition->dirty = false;
+  database_.InsertAll(kUpsert, dirty_.size(), [&](size_t row, Cell* cells) {
+    FillCells(partitions_[dirty_[row]], cells);
+  });
+  for (const uint32_t index : dirty_) partitions_[index].dirty = false;
   dirty_.clear();
   table_empty_ = false;
 }
 
 void BalanceBook::Clear() {
   partitions_.clear();
-  slots_.assign(kFirstSlots, 0);
+  slots_.assign(kFirstSlots, {});
   dirty_.clear();
   Statement any = database_.Prepare("SELECT 1 FROM balance LIMIT 1");
   table_empty_ = !any.Bind({}).Step();

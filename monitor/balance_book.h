@@ -12,6 +12,7 @@
 struct BookedPartition {
   PartitionKey key;
   int32_t source = 0;  // the source that last observed it
+  uint32_t index = 0;  // where the book keeps it
   bool dirty = false;
   Balance balance;
 };
@@ -26,6 +27,8 @@ class BalanceBook {
   // The partition's balance, read from the table or new. Call Touch when it changed.
   BookedPartition& At(const PartitionKey& key);
   void Touch(BookedPartition& partition);
+  // Brings what At() will look at into the processor's cache.
+  void Prefetch(const PartitionKey& key) const;
   // Null when the ledger does not know the partition.
   BookedPartition* Find(const PartitionKey& key);
 
@@ -37,7 +40,7 @@ class BalanceBook {
   void Clear();
 
  private:
-  size_t Slot(const PartitionKey& key) const;
+  size_t SlotOf(const PartitionKey& key) const;
   void Grow();
   bool Load(const PartitionKey& key, BookedPartition& partition);
   BookedPartition& Insert(const BookedPartition& partition);
@@ -47,6 +50,10 @@ class BalanceBook {
   bool table_empty_ = false;  // a fresh ledger: nothing to look up
   Statement select_;
   std::deque<BookedPartition> partitions_;  // stable addresses, no doubling
-  std::vector<uint32_t> slots_;             // open addressing: index + 1 into partitions_, 0: free
-  std::vector<BookedPartition*> dirty_;
+  struct Place {
+    uint32_t index = 0;  // + 1 into partitions_, 0: free
+    uint32_t tag = 0;    // of the hash: a probe need not look at the partition
+  };
+  std::vector<Place> slots_;     // open addressing
+  std::vector<uint32_t> dirty_;  // indexes into partitions_
 };

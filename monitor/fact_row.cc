@@ -124,7 +124,7 @@ FactRow ReadFactRow(const Statement& row, std::deque<std::string>& storage) {
   fact.epoch = static_cast<int32_t>(row.Integer(6));
   fact.logged_at = row.Integer(7);
   fact.partition.server = static_cast<int32_t>(row.Integer(8));
-  fact.partition.project = row.Integer(9);
+  fact.partition.project = static_cast<int32_t>(row.Integer(9));
   fact.partition.day = row.IsNull(10) ? Day::kNone : static_cast<int32_t>(row.Integer(10));
   fact.partition.format = static_cast<int32_t>(row.Integer(11));
   fact.run = Keep(row.Text(12), storage);

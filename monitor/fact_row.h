@@ -15,7 +15,7 @@
 
 // What a partition is called inside the ledger: ids of names, days since 1970.
 struct PartitionKey {
-  int64_t project = 0;
+  int32_t project = 0;
   int32_t day = Day::kNone;
   int32_t format = 0;
   int32_t server = 0;

@@ -41,7 +41,7 @@ Result<int> Lock(const std::string& path) {
 void Configure(Database& database, bool bulk_fresh) {
   database.Execute("PRAGMA synchronous = FULL");
   database.Execute(bulk_fresh ? "PRAGMA journal_mode = TRUNCATE" : "PRAGMA journal_mode = WAL");
-  database.Execute(bulk_fresh ? "PRAGMA cache_size = -32000" : "PRAGMA cache_size = -8000");
+  database.Execute(bulk_fresh ? "PRAGMA cache_size = -16000" : "PRAGMA cache_size = -8000");
   database.Execute("PRAGMA wal_autocheckpoint = 4000");
   database.Execute("PRAGMA foreign_keys = OFF");
   database.PersistWal();
@@ -238,7 +238,7 @@ Result<CommitOutcome> Ledger::Commit(const Batch& batch) {
   }
   rebuilt_ = false;
   memos_ = {};
-  for (const Fact& fact : batch.facts) Account(batch, fact);
+  AccountAll(batch);
   WriteRows();
   WritePositions(batch);
   WriteTallies();

@@ -80,13 +80,14 @@ class Ledger {
 
   // Commit, step by step.
   bool AlreadyCommitted(const Batch& batch);
-  void Account(const Batch& batch, const Fact& fact);
+  void AccountAll(const Batch& batch);
+  void Account(FactRow& row, const Batch& batch, const Fact& fact);
   FactRow Intern(const Batch& batch, const Fact& fact);
-  void AccountPartition(FactRow row, const Batch& batch, const Fact& fact);
-  void AccountGap(FactRow row, const Batch& batch, const Fact& fact);
-  void AccountOperator(FactRow row, const Batch& batch, const Fact& fact);
-  void Append(FactRow row, BookedPartition& partition);
-  void AppendLate(FactRow row, BookedPartition& partition);
+  void AccountPartition(FactRow& row, const Fact& fact);
+  void AccountGap(FactRow& row, const Batch& batch, const Fact& fact);
+  void AccountOperator(FactRow& row, const Batch& batch, const Fact& fact);
+  void Append(FactRow& row, BookedPartition& partition);
+  void AppendLate(FactRow& row, BookedPartition& partition);
   void WriteRows();
   void WritePositions(const Batch& batch);
   void WriteCommit(Time observed_at);
@@ -140,7 +141,8 @@ class Ledger {
   LedgerHead head_;
   int64_t names_sealed_ = 0;  // last name covered by the chain
   int64_t server_ = 0;
-  std::vector<FactRow> rows_;  // of this commit, not yet inserted; seq is dense from rows_[0].seq
+  std::vector<FactRow> interned_;  // of this batch, not yet accounted
+  std::vector<FactRow> rows_;      // of this commit, not yet inserted; seq is dense from rows_[0].seq
   std::string hashed_;         // what this commit adds, for the chain
   CommitOutcome outcome_;
   std::map<uint32_t, bool> ranges_begun_;  // logs whose current read_range is of this process

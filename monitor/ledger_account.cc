@@ -1,5 +1,7 @@
 // Ledger, second part: facts become rows, rows change balances, balances are shown to the rules.
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -48,11 +50,7 @@ FactRow Ledger::Intern(const Batch& batch, const Fact& fact) {
   FactRow row;
   row.kind = fact.kind;
   row.synthetic = fact.synthetic;
-  if (fact.source >= 0) {
-    const Source& source = sources_.At(fact.source);
-    row.source = source.id;
-    row.epoch = source.epoch;
-  }
+  if (fact.source >= 0) row.source = sources_.At(fact.source).id;
   row.log = fact.log;
   row.position = fact.offset;
   row.logged_at = Millis(fact.logged_at);
@@ -61,7 +59,8 @@ FactRow Ledger::Intern(const Batch& batch, const Fact& fact) {
   row.detail = batch.View(fact.detail);
   row.version = InternOnce(batch, fact.version, memos_.version);
   row.path = InternOnce(batch, fact.path, memos_.path);
-  row.partition.project = InternOnce(batch, fact.project, memos_.project);
+  row.partition.project =
+      static_cast<int32_t>(InternOnce(batch, fact.project, memos_.project));
   row.partition.day = fact.day.days;
   row.partition.format = static_cast<int32_t>(InternOnce(batch, fact.format, memos_.format));
   row.partition.server = static_cast<int32_t>(
@@ -71,14 +70,26 @@ FactRow Ledger::Intern(const Batch& batch, const Fact& fact) {
   return row;
 }
 
-void Ledger::Account(const Batch& batch, const Fact& fact) {
-  FactRow row = Intern(batch, fact);
+// Two passes, so that the second knows which partitions come next and can fetch them ahead: with a
+// million partitions nearly every one is a cache miss.
+void Ledger::AccountAll(const Batch& batch) {
+  constexpr size_t kAhead = 16;
+  interned_.clear();
+  for (const Fact& fact : batch.facts) interned_.push_back(Intern(batch, fact));
+  for (size_t i = 0; i < interned_.size(); ++i) {
+    if (i + kAhead < interned_.size()) balances_.Prefetch(interned_[i + kAhead].partition);
+    Account(interned_[i], batch, batch.facts[i]);
+  }
+}
+
+void Ledger::Account(FactRow& row, const Batch& batch, const Fact& fact) {
+  if (fact.source >= 0) row.epoch = sources_.At(fact.source).epoch;
   switch (fact.kind) {
     case FactKind::kRun:
     case FactKind::kFailedRun:
     case FactKind::kStartedRun:
     case FactKind::kSegmentsDeleted:
-    case FactKind::kRecount: return AccountPartition(row, batch, fact);
+    case FactKind::kRecount: return AccountPartition(row, fact);
     case FactKind::kBlind:
     case FactKind::kQuarantined: return AccountGap(row, batch, fact);
     case FactKind::kPermit:
@@ -87,7 +98,7 @@ void Ledger::Account(const Batch& batch, const Fact& fact) {
   }
 }
 
-void Ledger::AccountPartition(FactRow row, const Batch&, const Fact& fact) {
+void Ledger::AccountPartition(FactRow& row, const Fact& fact) {
   if (fact.source >= 0) sources_.Observed(sources_.At(fact.source), row.logged_at);
   BookedPartition& partition = balances_.At(row.partition);
   // A fact newer than all others of its partition is new: its logged time is part of its key.
@@ -97,7 +108,7 @@ void Ledger::AccountPartition(FactRow row, const Batch&, const Fact& fact) {
   Append(row, partition);
 }
 
-void Ledger::AccountGap(FactRow row, const Batch& batch, const Fact& fact) {
+void Ledger::AccountGap(FactRow& row, const Batch& batch, const Fact& fact) {
   const json detail = ParseDetail(batch.View(fact.detail));
   row.partition = {};
   PushRow(row);
@@ -116,7 +127,7 @@ void Ledger::AccountGap(FactRow row, const Batch& batch, const Fact& fact) {
 
 // Permits, annotations and deploys: `run` is the id of the operator's row, so that copying the inbox
 // twice changes nothing.
-void Ledger::AccountOperator(FactRow row, const Batch& batch, const Fact& fact) {
+void Ledger::AccountOperator(FactRow& row, const Batch& batch, const Fact& fact) {
   if (!row.run.empty() &&
       known_operator_fact_.Bind({Cell::Of(NameOf(row.kind)), Cell::Of(row.run)}).Step()) {
     ++outcome_.duplicate_facts;
@@ -131,7 +142,7 @@ void Ledger::AccountOperator(FactRow row, const Batch& batch, const Fact& fact) 
   const bool partitioned =
       fact.kind == FactKind::kPermit && row.partition.project != 0 && row.partition.format != 0;
   if (!partitioned) return PushRow(row);
-  AccountPartition(row, batch, fact);
+  AccountPartition(row, fact);
 }
 
 void Ledger::PushRow(FactRow& row) {
@@ -141,7 +152,7 @@ void Ledger::PushRow(FactRow& row) {
   ++outcome_.facts;
 }
 
-void Ledger::Append(FactRow row, BookedPartition& partition) {
+void Ledger::Append(FactRow& row, BookedPartition& partition) {
   Balance& balance = partition.balance;
   // A run that does not find what the previous one left may be a retry of that one.
   if (!row.batch.empty() && balance.last != 0 && row.counts.existing != balance.actual) {
@@ -260,7 +271,7 @@ void Ledger::Observe(const FactRow& row, const Booking& booking, BookedPartition
     if (row.path) ObserveOutput(row);
   }
   if (has_open_runs_ && row.kind != FactKind::kSegmentsDeleted) {
-    close_run_.Run({Cell::Of(row.partition.project), Cell::Of(int64_t{row.partition.day}),
+    close_run_.Run({Cell::Of(int64_t{row.partition.project}), Cell::Of(int64_t{row.partition.day}),
                     Cell::Of(int64_t{row.partition.format}), Cell::Of(int64_t{row.partition.server}),
                     Cell::Of(row.run)});
   }
@@ -335,8 +346,10 @@ void Ledger::ObserveOutput(const FactRow& row) {
   }
   last_output_[key] = {row.path, row.version, 1, row.seq};
   const CanonicalFilesConfig* format = FormatOf(row.partition.format);
+  // The configured path may hold wildcards where the servers' own paths differ.
+  const std::string expected(format ? DirectoryOf(format->path) : std::string_view());
   output.outside_template =
-      format && std::string(DirectoryOf(format->path)) != output.directory;
+      format && fnmatch(expected.c_str(), output.directory.c_str(), FNM_PATHNAME) != 0;
   output.back = seen_directory;
   const bool moved = !first && output.directory != output.previous_directory;
   if (!moved && !output.outside_template) return;
@@ -365,7 +378,7 @@ void Ledger::WriteOutputs() {
 
 void Ledger::ObserveStart(const FactRow& row) {
   has_open_runs_ = true;
-  open_run_.Run({Cell::Of(row.partition.project), Cell::Of(int64_t{row.partition.day}),
+  open_run_.Run({Cell::Of(int64_t{row.partition.project}), Cell::Of(int64_t{row.partition.day}),
                  Cell::Of(int64_t{row.partition.format}), Cell::Of(int64_t{row.partition.server}),
                  Cell::Of(row.run), row.version ? Cell::Of(row.version) : Cell::Null(),
                  Cell::Of(row.logged_at), Cell::Of(row.seq)});
@@ -393,7 +406,8 @@ Result<void> Ledger::Tick(Time now) {
   Statement overdue = database_.Prepare(ledger_sql::kOverdueRuns);
   overdue.Bind({Cell::Of(Millis(now - rules_.overdue_after()))});
   while (overdue.Step()) {
-    const PartitionKey key{overdue.Integer(0), static_cast<int32_t>(overdue.Integer(1)),
+    const PartitionKey key{static_cast<int32_t>(overdue.Integer(0)),
+                           static_cast<int32_t>(overdue.Integer(1)),
                            static_cast<int32_t>(overdue.Integer(2)),
                            static_cast<int32_t>(overdue.Integer(3))};
     OverdueObservation run{names_.Text(key.server), names_.Text(key.project),

@@ -53,7 +53,7 @@ bool Ledger::Supersedes(const FactRow& retry, const FactRow& earlier) const {
          a.deleted == b.deleted;
 }
 
-void Ledger::AppendLate(FactRow row, BookedPartition& partition) {
+void Ledger::AppendLate(FactRow& row, BookedPartition& partition) {
   std::deque<std::string> storage;
   std::vector<FactRow> chain = LoadChain(partition.balance.last, storage);
   for (const FactRow& known : chain) {
@@ -146,7 +146,7 @@ SegmentSet& Ledger::Segments(const PartitionKey& key) {
     segments_cached_ = 0;
   }
   SegmentSet& set = segments_[key];
-  select_segments_.Bind({Cell::Of(key.project), Cell::Of(int64_t{key.day}),
+  select_segments_.Bind({Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}),
                          Cell::Of(int64_t{key.format}), Cell::Of(int64_t{key.server})});
   while (select_segments_.Step()) {
     const auto records = select_segments_.MaybeInteger(1);
@@ -162,7 +162,7 @@ void Ledger::SaveSegments(const PartitionKey& key, int64_t since_seq) {
   for (const auto& [name, segment] : segments_[key]) {
     if (segment.seq < since_seq) continue;
     upsert_segment_.Run(
-        {Cell::Of(key.project), Cell::Of(int64_t{key.day}), Cell::Of(int64_t{key.format}),
+        {Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}), Cell::Of(int64_t{key.format}),
          Cell::Of(int64_t{key.server}), Cell::Of(name),
          segment.records == kUnknownCount ? Cell::Null() : Cell::Of(segment.records),
          Cell::Of(int64_t{segment.live}), Cell::Of(segment.seq)});

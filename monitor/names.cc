@@ -13,12 +13,29 @@ Names::Names(Database& database)
   Forget();
 }
 
+uint32_t Names::HashOf(std::string_view text) {
+  const uint64_t hash = std::hash<std::string_view>{}(text);
+  return static_cast<uint32_t>(hash ^ (hash >> 32));
+}
+
+int64_t Names::Cached(std::string_view text, uint32_t hash) const {
+  const size_t mask = slots_.size() - 1;
+  for (size_t at = hash & mask; slots_[at].id != 0; at = (at + 1) & mask) {
+    const Slot& slot = slots_[at];
+    if (slot.hash == hash && text == std::string_view(arena_).substr(slot.at, slot.size)) {
+      return slot.id;
+    }
+  }
+  return 0;
+}
+
 int64_t Names::Find(std::string_view text) {
   if (text.empty()) return 0;
-  if (const auto found = ids_.find(text); found != ids_.end()) return found->second;
+  const uint32_t hash = HashOf(text);
+  if (const int64_t id = Cached(text, hash)) return id;
   if (!find_.Bind({Cell::Of(text)}).Step()) return 0;
   const int64_t id = find_.Integer(0);
-  Remember(text, id);
+  Remember(text, hash, id);
   return id;
 }
 
@@ -26,7 +43,7 @@ int64_t Names::Id(std::string_view text) {
   if (text.empty()) return 0;
   if (const int64_t id = Find(text)) return id;
   insert_.Run({Cell::Of(++last_id_), Cell::Of(text)});
-  Remember(text, last_id_);
+  Remember(text, HashOf(text), last_id_);
   return last_id_;
 }
 
@@ -36,16 +53,34 @@ std::string Names::Text(int64_t id) {
 }
 
 void Names::Forget() {
-  ids_.clear();
-  storage_.clear();
+  ClearCache();
   if (max_.Bind({}).Step()) last_id_ = max_.Integer(0);
 }
 
-void Names::Remember(std::string_view text, int64_t id) {
-  if (ids_.size() >= kMaxCached) {
-    ids_.clear();
-    storage_.clear();
+void Names::ClearCache() {
+  arena_.clear();
+  slots_.assign(1024, {});
+  cached_ = 0;
+}
+
+void Names::Remember(std::string_view text, uint32_t hash, int64_t id) {
+  if (cached_ >= kMaxCached) ClearCache();
+  if ((cached_ + 1) * 3 > slots_.size() * 2) {
+    std::vector<Slot> old(slots_.size() * 2);
+    old.swap(slots_);
+    for (const Slot& slot : old) {
+      if (slot.id != 0) Place(slot);
+    }
   }
-  storage_.emplace_back(text);
-  ids_.emplace(storage_.back(), id);
+  Place({hash, static_cast<uint32_t>(id), static_cast<uint32_t>(arena_.size()),
+         static_cast<uint32_t>(text.size())});
+  arena_.append(text);
+  ++cached_;
+}
+
+void Names::Place(const Slot& slot) {
+  const size_t mask = slots_.size() - 1;
+  size_t at = slot.hash & mask;
+  while (slots_[at].id != 0) at = (at + 1) & mask;
+  slots_[at] = slot;
 }

@@ -20,7 +20,7 @@
 
 namespace {
 
-constexpr size_t kBatchBytes = 8 << 20;
+constexpr size_t kBatchBytes = 4 << 20;
 
 struct Totals {
   int64_t files = 0, bytes = 0, lines = 0, facts = 0, duplicate_facts = 0, ignored_lines = 0,
@@ -150,7 +150,7 @@ class Pipeline {
 
   std::vector<std::unique_ptr<CompactionLog>> sources_;
   const Clock& clock_;
-  Queue<Batch> queue_{3};
+  Queue<Batch> queue_{2};
   std::thread reader_;
 };
 
