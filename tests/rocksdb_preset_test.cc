@@ -1,7 +1,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
-#include <regex>
 #include <set>
 #include <string>
 #include <vector>
@@ -38,20 +37,19 @@ std::string PartitionOf(const JoinedLog& log, const Fact& fact) {
   return log.Text(fact.project) + "/" + FormatDay(fact.day);
 }
 
-// What a reader with nothing but a regular expression and a JSON parser finds in the log.
+// What a reader with nothing but a JSON parser finds in the log.
 struct Claims {
   std::map<std::string, int64_t> events;  // by event
   int64_t input_records = 0, output_records = 0, entries = 0, flushed_entries = 0;
 };
 
 Claims ClaimsOf(const std::vector<std::string>& lines) {
-  static const std::regex kEvent("EVENT_LOG_v1 (\\{.*\\})\\s*$");
   Claims claims;
   std::set<int64_t> flushes;
   for (const std::string& line : lines) {
-    std::smatch match;
-    if (!std::regex_search(line, match, kEvent)) continue;
-    const json event = json::parse(match[1].str());
+    const size_t at = line.find("EVENT_LOG_v1 ");
+    if (at == line.npos) continue;
+    const json event = json::parse(line.substr(at + 13));
     const std::string name = event["event"];
     ++claims.events[name];
     if (name == "flush_started") flushes.insert(event["job"].get<int64_t>());
