@@ -83,7 +83,8 @@ void CompactionLog::Lines(const TailEvent& event, Batch& batch) {
   const char* const end = at + event.lines.size();
   LineOrigin origin{index_, event.log, event.offset, 0};
   while (at < end) {
-    const auto* newline = static_cast<const char*>(std::memchr(at, '\n', static_cast<size_t>(end - at)));
+    const auto* newline =
+        static_cast<const char*>(std::memchr(at, '\n', static_cast<size_t>(end - at)));
     const char* stop = newline ? newline : end;
     const size_t size = static_cast<size_t>(stop - at);
     const bool carriage_return = size > 0 && stop[-1] == '\r';

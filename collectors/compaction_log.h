@@ -17,11 +17,9 @@ class CompactionLog {
  public:
   // `paths`: the source's own globs, or the files named to `ingest`. `known`: its positions in the
   // ledger. `next_log_id` is shared by all sources and outlives them.
-  static Result<std::unique_ptr<CompactionLog>> Open(int16_t index, const CompactionLogConfig& config,
-                                                     const std::vector<std::string>& paths,
-                                                     std::vector<LogPosition> known,
-                                                     const TailOptions& options,
-                                                     uint32_t* next_log_id);
+  static Result<std::unique_ptr<CompactionLog>> Open(
+      int16_t index, const CompactionLogConfig& config, const std::vector<std::string>& paths,
+      std::vector<LogPosition> known, const TailOptions& options, uint32_t* next_log_id);
 
   // Appends what can be read, up to about `max_bytes` of log, and the positions. False: nothing was
   // there.
@@ -50,7 +48,8 @@ class CompactionLog {
   Tail tail_;
   MakeJoiner make_joiner_;
   std::map<uint32_t, std::unique_ptr<Joiner>> joiners_;
-  std::map<uint32_t, std::string> joiner_states_;  // of logs in the ledger, until their joiner is made
+  std::map<uint32_t, std::string>
+      joiner_states_;  // of logs in the ledger, until their joiner is made
   uint32_t newest_log_ = 0;
   size_t last_facts_ = 0;  // room that the next batch will need
   size_t last_text_ = 0;

@@ -12,7 +12,8 @@ bool WordCharacter(char c) {
 bool StandsAt(std::string_view path, size_t at, std::string_view word) {
   if (word.empty() || path.compare(at, word.size(), word) != 0) return false;
   const size_t end = at + word.size();
-  return (at == 0 || !WordCharacter(path[at - 1])) && (end == path.size() || !WordCharacter(path[end]));
+  return (at == 0 || !WordCharacter(path[at - 1])) &&
+         (end == path.size() || !WordCharacter(path[end]));
 }
 
 }  // namespace

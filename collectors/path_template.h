@@ -4,9 +4,9 @@
 #include <string_view>
 
 // The path of a canonical file with its project and day taken out: "/data/row/acme/2016-02-22.evt"
-// → "/data/row/{project}/{day}.evt". So all partitions of a format share one name in the ledger, and a
-// release that writes elsewhere shows. Only whole words are taken out ("a" is not taken out of
-// "data"). The result is valid until the next call of the same object.
+// → "/data/row/{project}/{day}.evt". So all partitions of a format share one name in the ledger,
+// and a release that writes elsewhere shows. Only whole words are taken out ("a" is not taken out
+// of "data"). The result is valid until the next call of the same object.
 class PathTemplate {
  public:
   // `project` and `day` as the line spells them; empty: not taken out.
@@ -14,5 +14,5 @@ class PathTemplate {
 
  private:
   static constexpr size_t kLongest = 1024;  // a longer path is left as it is
-  std::array<char, 2 * kLongest> text_;  // not initialised: it is written before it is read
+  std::array<char, 2 * kLongest> text_;     // not initialised: it is written before it is read
 };

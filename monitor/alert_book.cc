@@ -6,7 +6,8 @@ constexpr const char* kFind =
     "SELECT id, state FROM alert WHERE rule = ?1 AND project = ?2 AND day = ?3 AND format = ?4 AND "
     "server = ?5 AND source = ?6 AND state <> 'resolved'";
 constexpr const char* kInsert =
-    "INSERT INTO alert(rule, project, day, format, server, source, severity, state, cause, version, "
+    "INSERT INTO alert(rule, project, day, format, server, source, severity, state, cause, "
+    "version, "
     "previous_version, incident, began_at, fires_at, starts_at, first_seq, last_seq, evidence) "
     "VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?16,?17)";
 constexpr const char* kUpdate =
@@ -26,10 +27,12 @@ constexpr const char* kFireDue =
     "fires_at <= ?1";
 // While an alert is clear, fires_at holds the moment at which it resolves.
 constexpr const char* kResolveDue =
-    "UPDATE alert SET state = 'resolved', ends_at = fires_at WHERE state = 'firing' AND clear_since "
+    "UPDATE alert SET state = 'resolved', ends_at = fires_at WHERE state = 'firing' AND "
+    "clear_since "
     "IS NOT NULL AND fires_at <= ?1";
 constexpr const char* kRetire =
-    "UPDATE alert SET state = 'resolved', ends_at = ?3 WHERE format = ?1 AND project IS NOT NULL AND "
+    "UPDATE alert SET state = 'resolved', ends_at = ?3 WHERE format = ?1 AND project IS NOT NULL "
+    "AND "
     "project <> 0 AND day < ?2 AND day <> -1000000 AND state <> 'resolved'";
 constexpr const char* kAcknowledge =
     "UPDATE alert SET state = 'resolved', ends_at = ?4 WHERE rule = ?1 AND server = ?2 AND "
@@ -70,8 +73,8 @@ void AlertBook::Apply(const Finding& finding, const Subject& subject, int64_t no
                        Cell::Of(int64_t{now + finding.keep_firing_for.count()}), Cell::Of(seq)});
   }
   if (open) {
-    return update_.Run({Cell::Of(id), Cell::Of(seq), Cell::Of(finding.evidence),
-                        Cell::Of(finding.severity)});
+    return update_.Run(
+        {Cell::Of(id), Cell::Of(seq), Cell::Of(finding.evidence), Cell::Of(finding.severity)});
   }
   if (!finding.opens) return;
   const int64_t fires_at = now + finding.pending_for.count();
@@ -92,8 +95,8 @@ void AlertBook::Apply(const Finding& finding, const Subject& subject, int64_t no
 
 bool AlertBook::AnyOpen(const PartitionKey& key) {
   return any_
-      .Bind({Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}), Cell::Of(int64_t{key.format}),
-             Cell::Of(int64_t{key.server})})
+      .Bind({Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}),
+             Cell::Of(int64_t{key.format}), Cell::Of(int64_t{key.server})})
       .Step();
 }
 

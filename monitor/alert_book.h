@@ -10,7 +10,8 @@
 #include "monitor/sqlite.h"
 
 // Table `alert` and its states: pending → firing → resolved, with `for` and `keep_firing_for`. One
-// alert a subject and rule; resolved ones are kept as history. Owned by the ledger, its thread only.
+// alert a subject and rule; resolved ones are kept as history. Owned by the ledger, its thread
+// only.
 class AlertBook {
  public:
   // What an alert is about; zero parts do not apply.
@@ -34,6 +35,6 @@ class AlertBook {
  private:
   Names& names_;
   const RuleBook& rules_;
-  Statement find_, insert_, update_, clear_, resolve_, drop_, any_, fire_due_, resolve_due_, retire_,
-      acknowledge_;
+  Statement find_, insert_, update_, clear_, resolve_, drop_, any_, fire_due_, resolve_due_,
+      retire_, acknowledge_;
 };

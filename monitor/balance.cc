@@ -5,9 +5,14 @@
 
 namespace {
 
-constexpr std::array<std::string_view, 8> kCauseNames = {
-    "",           "existing_not_read", "dropped_in_merge",  "lost_in_gap", "file_disagrees",
-    "unexplained", "deleted_unmerged", "duplicated"};
+constexpr std::array<std::string_view, 8> kCauseNames = {"",
+                                                         "existing_not_read",
+                                                         "dropped_in_merge",
+                                                         "lost_in_gap",
+                                                         "file_disagrees",
+                                                         "unexplained",
+                                                         "deleted_unmerged",
+                                                         "duplicated"};
 
 bool Known(int64_t count) { return count != kUnknownCount; }
 int64_t OrZero(int64_t count) { return Known(count) ? count : 0; }
@@ -152,9 +157,12 @@ Booking BookPermit(int64_t events, Balance& balance) {
 
 std::string_view NameOf(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kClear: return "clear";
-    case Verdict::kFiring: return "firing";
-    case Verdict::kUnknown: return "unknown";
+    case Verdict::kClear:
+      return "clear";
+    case Verdict::kFiring:
+      return "firing";
+    case Verdict::kUnknown:
+      return "unknown";
   }
   return "unknown";
 }

@@ -5,8 +5,9 @@
 
 #include "monitor/fact.h"
 
-// The arithmetic of DESIGN section 3 for the `rewrite` shape: pure functions over counts. The ledger
-// calls them once per fact in the order of the partition's chain; rebuilding a chain calls them again.
+// The arithmetic of DESIGN section 3 for the `rewrite` shape: pure functions over counts. The
+// ledger calls them once per fact in the order of the partition's chain; rebuilding a chain calls
+// them again.
 
 // Why a decrease is booked. Stored by name.
 enum class Cause : uint8_t {
@@ -40,10 +41,10 @@ struct Balance {
   int64_t permitted = 0;           // events a permit still allows to disappear
   int32_t epoch = 0;               // of its source when last observed (see SourceEpochs)
   Opening opening = Opening::kUnopened;
-  bool deleted_before = false;   // a deletion has been booked: what comes back is suspect
-  bool written_only = false;     // the log lacks existing or fresh: never better than unknown
-  bool retired = false;          // past its retention, or re-homed
-  uint8_t alerting = 0;          // rules with an open alert on it (bits of rules/), 0: none
+  bool deleted_before = false;  // a deletion has been booked: what comes back is suspect
+  bool written_only = false;    // the log lacks existing or fresh: never better than unknown
+  bool retired = false;         // past its retention, or re-homed
+  uint8_t alerting = 0;         // rules with an open alert on it (bits of rules/), 0: none
 
   int64_t expected() const { return actual + missing - surplus; }
 };
@@ -60,7 +61,7 @@ struct RunCounts {
 // What surrounds a run and decides how it is judged.
 struct RunContext {
   enum class Gap : uint8_t { kNone, kQuarantined, kBlind };
-  Gap gap = Gap::kNone;         // what happened to the source since the partition was last observed
+  Gap gap = Gap::kNone;  // what happened to the source since the partition was last observed
   bool watched_since_day = true;  // the source had no gap since the day began
   int32_t epoch = 0;
 };
@@ -70,18 +71,18 @@ struct Booking {
   int64_t before = kUnknownCount;
   int64_t unread = 0;
   int64_t dropped = 0;
-  int64_t lost = 0;            // added to missing
-  int64_t returned = 0;        // taken off missing
-  int64_t surplus = 0;         // added to surplus
-  int64_t overstated = 0;      // deletions claimed beyond what the run could delete
-  int64_t came_back = 0;       // deleted events read again
-  int64_t unseen = 0;          // booked after a gap without alarm
-  int64_t permitted = 0;       // decrease that a permit explained
-  bool large_share = false;    // explained decreases are suspiciously large
-  int64_t merged_away = 0;     // segments, bounded conservation: inputs less outputs
-  int64_t broken_segments = 0; // segments: inputs that were gone, or deleted without a merge
-  bool emptied = false;        // segments: a merge of something wrote nothing
-  bool opened = false;         // the partition's first run
+  int64_t lost = 0;             // added to missing
+  int64_t returned = 0;         // taken off missing
+  int64_t surplus = 0;          // added to surplus
+  int64_t overstated = 0;       // deletions claimed beyond what the run could delete
+  int64_t came_back = 0;        // deleted events read again
+  int64_t unseen = 0;           // booked after a gap without alarm
+  int64_t permitted = 0;        // decrease that a permit explained
+  bool large_share = false;     // explained decreases are suspiciously large
+  int64_t merged_away = 0;      // segments, bounded conservation: inputs less outputs
+  int64_t broken_segments = 0;  // segments: inputs that were gone, or deleted without a merge
+  bool emptied = false;         // segments: a merge of something wrote nothing
+  bool opened = false;          // the partition's first run
   Cause cause = Cause::kNone;
 
   bool remarkable() const {

@@ -96,8 +96,8 @@ BookedPartition* BalanceBook::Find(const PartitionKey& key) {
 }
 
 bool BalanceBook::Load(const PartitionKey& key, BookedPartition& partition) {
-  select_.Bind({Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}), Cell::Of(int64_t{key.format}),
-                Cell::Of(int64_t{key.server})});
+  select_.Bind({Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}),
+                Cell::Of(int64_t{key.format}), Cell::Of(int64_t{key.server})});
   if (!select_.Step()) return false;
   Balance& balance = partition.balance;
   partition.source = static_cast<int32_t>(select_.Integer(0));
@@ -146,12 +146,10 @@ void BalanceBook::Touch(BookedPartition& partition) {
 
 void BalanceBook::Flush() {
   if (dirty_.empty()) return;
-  std::sort(dirty_.begin(), dirty_.end(), [this](uint32_t a, uint32_t b) {
-    return partitions_[a].key < partitions_[b].key;
-  });
-  database_.InsertAll(kUpsert, dirty_.size(), [&](size_t row, Cell* cells) {
-    FillCells(partitions_[dirty_[row]], cells);
-  });
+  std::sort(dirty_.begin(), dirty_.end(),
+            [this](uint32_t a, uint32_t b) { return partitions_[a].key < partitions_[b].key; });
+  database_.InsertAll(kUpsert, dirty_.size(),
+                      [&](size_t row, Cell* cells) { FillCells(partitions_[dirty_[row]], cells); });
   for (const uint32_t index : dirty_) partitions_[index].dirty = false;
   dirty_.clear();
   table_empty_ = false;

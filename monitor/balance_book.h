@@ -17,8 +17,8 @@ struct BookedPartition {
   Balance balance;
 };
 
-// Table `balance` with a bounded cache before it: the ledger's working set. Owned by the ledger, used
-// on its thread only. References stay valid until Clear() or MakeRoom().
+// Table `balance` with a bounded cache before it: the ledger's working set. Owned by the ledger,
+// used on its thread only. References stay valid until Clear() or MakeRoom().
 class BalanceBook {
  public:
   // `capacity`: partitions kept in memory (about 100 bytes each).

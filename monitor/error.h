@@ -4,8 +4,8 @@
 #include <tl/expected.hpp>
 #include <utility>
 
-// What went wrong, in words for the person who has to mend it. Bad *input data* is never an Error: it
-// is a quarantined line or a blind interval (DESIGN, "Ignorance is a fact").
+// What went wrong, in words for the person who has to mend it. Bad *input data* is never an Error:
+// it is a quarantined line or a blind interval (DESIGN, "Ignorance is a fact").
 struct Error {
   // Decides the exit code of a verb: kUsage 2, the others 3.
   enum class Kind { kUsage, kInput, kLedger, kLedgerFull };

@@ -8,24 +8,25 @@
 #include "monitor/time.h"
 
 // What one log line or one file event said, normalised, and the batch that carries facts from the
-// collectors to the ledger. Plain data: made by one thread, moved through the queue, read by another.
+// collectors to the ledger. Plain data: made by one thread, moved through the queue, read by
+// another.
 
-inline constexpr int64_t kUnknownCount = -1;             // absent in the log: never 0
-inline constexpr int64_t kMaxCount = int64_t{1} << 53;   // larger or negative counts are quarantined
+inline constexpr int64_t kUnknownCount = -1;            // absent in the log: never 0
+inline constexpr int64_t kMaxCount = int64_t{1} << 53;  // larger or negative counts are quarantined
 
-// The kinds this version writes. The set is open: the ledger stores the kind's name and passes kinds
-// it does not know through untouched.
+// The kinds this version writes. The set is open: the ledger stores the kind's name and passes
+// kinds it does not know through untouched.
 enum class FactKind : uint8_t {
-  kRun,               // a finished compaction of one partition
-  kFailedRun,         // changes nothing but its counter
-  kStartedRun,        // for compaction_overdue
-  kSegmentsDeleted,   // segments: files removed; `detail` names them and why
-  kBlind,             // a span in which the source was not watched; `detail`: reason, from, to
-  kQuarantined,       // bytes [offset, offset+length) of a log that make no fact; `detail`: reason
-  kPermit,            // an operator explains a decrease in advance or in arrears
-  kAnnotation,        // an operator's remark
-  kDeploy,            // a release reached a server
-  kRecount,           // rows counted in the canonical file itself, in `written`
+  kRun,              // a finished compaction of one partition
+  kFailedRun,        // changes nothing but its counter
+  kStartedRun,       // for compaction_overdue
+  kSegmentsDeleted,  // segments: files removed; `detail` names them and why
+  kBlind,            // a span in which the source was not watched; `detail`: reason, from, to
+  kQuarantined,      // bytes [offset, offset+length) of a log that make no fact; `detail`: reason
+  kPermit,           // an operator explains a decrease in advance or in arrears
+  kAnnotation,       // an operator's remark
+  kDeploy,           // a release reached a server
+  kRecount,          // rows counted in the canonical file itself, in `written`
 };
 std::string_view NameOf(FactKind kind);
 
@@ -76,10 +77,10 @@ struct LogPosition {
   std::string path;  // where it was last seen
   uint64_t device = 0;
   uint64_t inode = 0;
-  int64_t from = 0;  // the committed offset before this batch
-  int64_t to = 0;    // byte after the last newline consumed
-  LogAnchor head;    // of the first min(1 KiB, to) bytes
-  LogAnchor tail;    // of the last min(4 KiB, to) bytes before `to`
+  int64_t from = 0;          // the committed offset before this batch
+  int64_t to = 0;            // byte after the last newline consumed
+  LogAnchor head;            // of the first min(1 KiB, to) bytes
+  LogAnchor tail;            // of the last min(4 KiB, to) bytes before `to`
   bool finished = false;     // rotated away and read to its end
   std::string joiner_state;  // what a preset's joiner needs to go on from `to`
 };

@@ -64,7 +64,8 @@ void FillFactCells(const FactRow& row, Cell* cells) {
   const RunCounts& counts = row.counts;
   const bool partitioned = row.partition.project != 0;
   cells[0] = Cell::Of(row.seq);
-  cells[1] = run ? Cell::Null() : Cell::Of(row.kind_name.empty() ? NameOf(row.kind) : row.kind_name);
+  cells[1] =
+      run ? Cell::Null() : Cell::Of(row.kind_name.empty() ? NameOf(row.kind) : row.kind_name);
   cells[2] = Cell::Of(static_cast<int64_t>(row.synthetic));
   cells[3] = Name(row.source);
   cells[4] = Name(row.log);

@@ -7,8 +7,8 @@
 
 #include "monitor/error.h"
 
-// chain[n] = SHA-256(chain[n-1] ‖ what commit n added), one link a commit. What a commit added is, in
-// this order: the names interned since the last one (id, text) and its fact rows (fact_row.h,
+// chain[n] = SHA-256(chain[n-1] ‖ what commit n added), one link a commit. What a commit added is,
+// in this order: the names interned since the last one (id, text) and its fact rows (fact_row.h,
 // AppendForHash). A change of any fact or name breaks every link after it.
 using ChainLink = std::array<uint8_t, 32>;
 
@@ -17,8 +17,8 @@ std::string_view Bytes(const ChainLink& link);
 ChainLink LinkFrom(std::string_view bytes);  // zeros when it is not 32 bytes
 std::string Hex(const ChainLink& link);
 
-// The head, kept outside the ledger as well (FILE.head), since a damaged WAL opens as a clean, shorter
-// history: a ledger that ends before its head has lost commits.
+// The head, kept outside the ledger as well (FILE.head), since a damaged WAL opens as a clean,
+// shorter history: a ledger that ends before its head has lost commits.
 struct LedgerHead {
   std::string ledger_id;
   int64_t seq = 0;

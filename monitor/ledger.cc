@@ -32,8 +32,9 @@ Result<int> Lock(const std::string& path) {
   if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
   close(fd);
   return Fail(Error::Kind::kLedger,
-              path + ": another rollcall writes this ledger (`watch` or `ingest`); stop it, or use "
-                     "another --ledger: several can be read as one");
+              path +
+                  ": another rollcall writes this ledger (`watch` or `ingest`); stop it, or use "
+                  "another --ledger: several can be read as one");
 }
 
 // A new ledger is backfilled with a rollback journal, which writes appended pages once instead of
@@ -47,8 +48,8 @@ void Configure(Database& database, bool bulk_fresh) {
   database.PersistWal();
 }
 
-// What readers of a copied ledger need to know of its configuration: whose it is, which formats there
-// are and which of them customers' queries read.
+// What readers of a copied ledger need to know of its configuration: whose it is, which formats
+// there are and which of them customers' queries read.
 void DescribeSelf(Database& database, const std::string& server, const Config& config) {
   Statement put = database.Prepare("INSERT OR REPLACE INTO meta VALUES (?, ?)");
   put.Run({Cell::Of(std::string_view("server")), Cell::Of(std::string_view(server))});
@@ -150,7 +151,8 @@ Result<void> Ledger::Start() {
                 "the ledger ends at fact " + std::to_string(head_.seq) + ", but " +
                     std::to_string(outside->seq) +
                     " had been committed: it was cut back or restored from an older copy. Keep it "
-                    "for inspection, then remove " + options_.path + ".head to go on");
+                    "for inspection, then remove " +
+                    options_.path + ".head to go on");
   }
   return WriteHead(options_.path + ".head", head_);
 }
@@ -290,8 +292,8 @@ void Ledger::WritePositions(const Batch& batch) {
                       Cell::Of(static_cast<int64_t>(position.device)),
                       Cell::Of(static_cast<int64_t>(position.inode)), Cell::Of(position.head.end),
                       Cell::Of(signed_hash(position.head.hash)), Cell::Of(position.tail.begin),
-                      Cell::Of(signed_hash(position.tail.hash)), Cell::Of(int64_t{position.finished}),
-                      Cell::Of(position.joiner_state)});
+                      Cell::Of(signed_hash(position.tail.hash)),
+                      Cell::Of(int64_t{position.finished}), Cell::Of(position.joiner_state)});
     // Compare and swap: another reader, or a batch out of order, must not pass unnoticed.
     if (database_.changes() != 1) {
       database_.Refuse("log " + std::to_string(position.log) + " is not at byte " +
@@ -299,12 +301,12 @@ void Ledger::WritePositions(const Batch& batch) {
     }
     if (position.from == position.to) continue;
     if (!ranges_begun_[position.log]) {
-      insert_range_.Run({Cell::Of(int64_t{position.log}), Cell::Of(position.from),
-                         Cell::Of(position.to)});
+      insert_range_.Run(
+          {Cell::Of(int64_t{position.log}), Cell::Of(position.from), Cell::Of(position.to)});
       ranges_begun_[position.log] = true;
     } else {
-      extend_range_.Run({Cell::Of(int64_t{position.log}), Cell::Of(position.from),
-                         Cell::Of(position.to)});
+      extend_range_.Run(
+          {Cell::Of(int64_t{position.log}), Cell::Of(position.from), Cell::Of(position.to)});
     }
   }
   for (size_t i = 0; i < batch.lines.size() && i < sources_.all().size(); ++i) {

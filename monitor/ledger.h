@@ -35,8 +35,8 @@ class Ledger {
  public:
   struct Options {
     std::string path;
-    std::string server;     // of facts that name none
-    bool bulk = false;      // backfill: balances are written in large steps (see FinishBulk)
+    std::string server;  // of facts that name none
+    bool bulk = false;   // backfill: balances are written in large steps (see FinishBulk)
     size_t cached_partitions = 32'768;
   };
   // `config` and `rules` must outlive the ledger.
@@ -142,7 +142,7 @@ class Ledger {
   int64_t names_sealed_ = 0;  // last name covered by the chain
   int64_t server_ = 0;
   std::vector<FactRow> interned_;  // of this batch, not yet accounted
-  std::vector<FactRow> rows_;      // of this commit, not yet inserted; seq is dense from rows_[0].seq
+  std::vector<FactRow> rows_;  // of this commit, not yet inserted; seq is dense from rows_[0].seq
   std::string hashed_;         // what this commit adds, for the chain
   CommitOutcome outcome_;
   std::map<uint32_t, bool> ranges_begun_;  // logs whose current read_range is of this process

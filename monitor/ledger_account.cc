@@ -59,8 +59,7 @@ FactRow Ledger::Intern(const Batch& batch, const Fact& fact) {
   row.detail = batch.View(fact.detail);
   row.version = InternOnce(batch, fact.version, memos_.version);
   row.path = InternOnce(batch, fact.path, memos_.path);
-  row.partition.project =
-      static_cast<int32_t>(InternOnce(batch, fact.project, memos_.project));
+  row.partition.project = static_cast<int32_t>(InternOnce(batch, fact.project, memos_.project));
   row.partition.day = fact.day.days;
   row.partition.format = static_cast<int32_t>(InternOnce(batch, fact.format, memos_.format));
   row.partition.server = static_cast<int32_t>(
@@ -89,12 +88,15 @@ void Ledger::Account(FactRow& row, const Batch& batch, const Fact& fact) {
     case FactKind::kFailedRun:
     case FactKind::kStartedRun:
     case FactKind::kSegmentsDeleted:
-    case FactKind::kRecount: return AccountPartition(row, fact);
+    case FactKind::kRecount:
+      return AccountPartition(row, fact);
     case FactKind::kBlind:
-    case FactKind::kQuarantined: return AccountGap(row, batch, fact);
+    case FactKind::kQuarantined:
+      return AccountGap(row, batch, fact);
     case FactKind::kPermit:
     case FactKind::kAnnotation:
-    case FactKind::kDeploy: return AccountOperator(row, batch, fact);
+    case FactKind::kDeploy:
+      return AccountOperator(row, batch, fact);
   }
 }
 
@@ -125,8 +127,8 @@ void Ledger::AccountGap(FactRow& row, const Batch& batch, const Fact& fact) {
   sources_.Add(sources_.At(fact.source), gap);
 }
 
-// Permits, annotations and deploys: `run` is the id of the operator's row, so that copying the inbox
-// twice changes nothing.
+// Permits, annotations and deploys: `run` is the id of the operator's row, so that copying the
+// inbox twice changes nothing.
 void Ledger::AccountOperator(FactRow& row, const Batch& batch, const Fact& fact) {
   if (!row.run.empty() &&
       known_operator_fact_.Bind({Cell::Of(NameOf(row.kind)), Cell::Of(row.run)}).Step()) {
@@ -205,8 +207,8 @@ Booking Ledger::Book(FactRow& row, Balance& balance, SegmentSet* segments) {
   row.lost = booking.lost;
   row.cause = booking.cause == Cause::kNone ? 0 : names_.Id(NameOf(booking.cause));
   const bool unknown = VerdictOf(balance, row.epoch) == Verdict::kUnknown;
-  row.marks = (booking.opened ? kOpened : 0) | (unknown ? kUnknownAfter : 0) |
-              (row.marks & kSuperseded);
+  row.marks =
+      (booking.opened ? kOpened : 0) | (unknown ? kUnknownAfter : 0) | (row.marks & kSuperseded);
   return booking;
 }
 
@@ -235,8 +237,8 @@ void Ledger::JudgeByBase(FactRow& row, Booking& booking) {
   const FactRow last = LoadRow(found->balance.last, storage);
   const bool same_run = !row.run.empty() && last.run == row.run;
   const int64_t base_before = same_run ? last.before : found->balance.actual;
-  booking.cause = base_before > row.counts.existing ? Cause::kExistingNotRead
-                                                    : Cause::kDroppedInMerge;
+  booking.cause =
+      base_before > row.counts.existing ? Cause::kExistingNotRead : Cause::kDroppedInMerge;
 }
 
 const CanonicalFilesConfig* Ledger::FormatOf(int64_t format) {
@@ -272,13 +274,14 @@ void Ledger::Observe(const FactRow& row, const Booking& booking, BookedPartition
   }
   if (has_open_runs_ && row.kind != FactKind::kSegmentsDeleted) {
     close_run_.Run({Cell::Of(int64_t{row.partition.project}), Cell::Of(int64_t{row.partition.day}),
-                    Cell::Of(int64_t{row.partition.format}), Cell::Of(int64_t{row.partition.server}),
-                    Cell::Of(row.run)});
+                    Cell::Of(int64_t{row.partition.format}),
+                    Cell::Of(int64_t{row.partition.server}), Cell::Of(row.run)});
   }
   if (!booking.remarkable() && !partition.balance.alerting) return;
   if (booking.lost > 0) {
     Statement lossy = database_.Prepare(ledger_sql::kUpsertLossy);
-    lossy.Run({Cell::Of(int64_t{row.partition.format}), Cell::Of(row.cause), Cell::Of(row.version)});
+    lossy.Run(
+        {Cell::Of(int64_t{row.partition.format}), Cell::Of(row.cause), Cell::Of(row.version)});
   }
   ApplyFindings(rules_.OnRun(Describe(row, booking, partition.balance)), {row.partition, 0},
                 row.logged_at, row.seq);
@@ -406,14 +409,17 @@ Result<void> Ledger::Tick(Time now) {
   Statement overdue = database_.Prepare(ledger_sql::kOverdueRuns);
   overdue.Bind({Cell::Of(Millis(now - rules_.overdue_after()))});
   while (overdue.Step()) {
-    const PartitionKey key{static_cast<int32_t>(overdue.Integer(0)),
-                           static_cast<int32_t>(overdue.Integer(1)),
-                           static_cast<int32_t>(overdue.Integer(2)),
-                           static_cast<int32_t>(overdue.Integer(3))};
-    OverdueObservation run{names_.Text(key.server), names_.Text(key.project),
-                           names_.Text(key.format), std::string(overdue.Text(4)),
-                           names_.Text(overdue.Integer(5)), Day{key.day},
-                           Time(std::chrono::milliseconds(overdue.Integer(6))), true};
+    const PartitionKey key{
+        static_cast<int32_t>(overdue.Integer(0)), static_cast<int32_t>(overdue.Integer(1)),
+        static_cast<int32_t>(overdue.Integer(2)), static_cast<int32_t>(overdue.Integer(3))};
+    OverdueObservation run{names_.Text(key.server),
+                           names_.Text(key.project),
+                           names_.Text(key.format),
+                           std::string(overdue.Text(4)),
+                           names_.Text(overdue.Integer(5)),
+                           Day{key.day},
+                           Time(std::chrono::milliseconds(overdue.Integer(6))),
+                           true};
     ApplyFindings(rules_.OnOverdue(run), {key, 0}, Millis(now), overdue.Integer(7));
     BookedPartition& partition = balances_.At(key);
     if (partition.balance.alerting) continue;

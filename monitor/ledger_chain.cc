@@ -22,7 +22,8 @@ std::vector<FactRow> Ledger::LoadChain(int64_t last, std::deque<std::string>& st
   for (int64_t seq = last; seq != 0;) {
     chain.push_back(LoadRow(seq, storage));
     if (chain.back().seq != seq) {
-      database_.Refuse("fact " + std::to_string(seq) + " of a chain is not there: the ledger is "
+      database_.Refuse("fact " + std::to_string(seq) +
+                       " of a chain is not there: the ledger is "
                        "damaged, see `rollcall check ledger`");
       return {};
     }
@@ -99,7 +100,8 @@ void Ledger::Rebuild(BookedPartition& partition, std::vector<FactRow>& chain, in
     const Booking booking = Book(row, balance, set);
     balance.logged_until = std::max(balance.logged_until, row.logged_at);
     const bool changed = row.lost != was.lost || row.seq == new_seq;
-    if (booking.remarkable() && changed && i + 1 < chain.size()) remarkable.emplace_back(i, booking);
+    if (booking.remarkable() && changed && i + 1 < chain.size())
+      remarkable.emplace_back(i, booking);
     if (i + 1 == chain.size()) remarkable.emplace_back(i, booking);
     if (row.previous != was.previous || row.before != was.before || row.missing != was.missing ||
         row.lost != was.lost || row.cause != was.cause || row.marks != was.marks) {
@@ -116,7 +118,8 @@ void Ledger::Rebuild(BookedPartition& partition, std::vector<FactRow>& chain, in
     segments_[partition.key] = std::move(segments);
     SaveSegments(partition.key, 0);
   }
-  for (const auto& [index, booking] : remarkable) ObserveAgain(chain[index], booking, partition, new_seq);
+  for (const auto& [index, booking] : remarkable)
+    ObserveAgain(chain[index], booking, partition, new_seq);
 }
 
 void Ledger::WriteDerived(const FactRow& row) {
@@ -126,7 +129,8 @@ void Ledger::WriteDerived(const FactRow& row) {
                        some(row.missing), some(row.lost), some(row.cause), some(row.marks)});
 }
 
-// Shows a rebuilt run to the rules with the balance as it is now; only the new fact counts as a run.
+// Shows a rebuilt run to the rules with the balance as it is now; only the new fact counts as a
+// run.
 void Ledger::ObserveAgain(const FactRow& row, const Booking& booking, BookedPartition& partition,
                           int64_t new_seq) {
   if (row.seq == new_seq) return Observe(row, booking, partition);

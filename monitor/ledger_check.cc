@@ -85,8 +85,8 @@ void CheckHeadFile(const std::string& path, const LedgerHead& head, Findings& fi
 }
 
 void CheckTiling(Database& database, Findings& findings) {
-  Statement gaps = database.Prepare(
-      "SELECT path, begin, gap_before FROM read_ranges WHERE gap_before <> 0");
+  Statement gaps =
+      database.Prepare("SELECT path, begin, gap_before FROM read_ranges WHERE gap_before <> 0");
   gaps.Bind({});
   while (gaps.Step()) {
     findings.push_back(std::string(gaps.Text(0)) + ": " + std::to_string(gaps.Integer(2)) +
@@ -99,7 +99,8 @@ void CheckTiling(Database& database, Findings& findings) {
 Config ConfigOf(Database& database, const Config& tuning) {
   Config config = tuning;
   config.compaction_logs.clear();
-  Statement sources = database.Prepare("SELECT name, shape, conservation, unit FROM source ORDER BY id");
+  Statement sources =
+      database.Prepare("SELECT name, shape, conservation, unit FROM source ORDER BY id");
   sources.Bind({});
   while (sources.Step()) {
     CompactionLogConfig source;

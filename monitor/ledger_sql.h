@@ -13,7 +13,8 @@ inline constexpr const char* kAdvanceLog =
     "?8, tail_begin = ?9, tail_hash = ?10, finished = ?11, joiner_state = ?12 WHERE id = ?1 AND "
     "position = ?2";
 inline constexpr const char* kSelectLogs =
-    "SELECT id, path, device, inode, position, head_end, head_hash, tail_begin, tail_hash, finished, "
+    "SELECT id, path, device, inode, position, head_end, head_hash, tail_begin, tail_hash, "
+    "finished, "
     "joiner_state FROM log WHERE source = ? ORDER BY id";
 inline constexpr const char* kInsertRange = "INSERT INTO read_range VALUES (?,?,?)";
 inline constexpr const char* kExtendRange =

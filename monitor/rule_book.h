@@ -10,10 +10,11 @@
 #include "monitor/time.h"
 
 // How the ledger asks the rules, and what they answer. The ledger's thread calls the one
-// implementation (rules/engine.h) inside its write transaction; answers become rows of table `alert`.
+// implementation (rules/engine.h) inside its write transaction; answers become rows of table
+// `alert`.
 
-// One fact of a partition and what it did to the balance. Only remarkable ones, and all of partitions
-// with an open alert, are shown to the rules.
+// One fact of a partition and what it did to the balance. Only remarkable ones, and all of
+// partitions with an open alert, are shown to the rules.
 struct RunObservation {
   FactKind kind = FactKind::kRun;
   std::string server, project, format, unit;
@@ -55,12 +56,12 @@ struct OverdueObservation {
 struct Finding {
   std::string_view rule;
   bool firing = false;
-  bool opens = true;             // false: keeps an open alert firing, opens none
-  std::string severity;          // an open alert never becomes milder
+  bool opens = true;     // false: keeps an open alert firing, opens none
+  std::string severity;  // an open alert never becomes milder
   std::string cause;
-  std::string version;           // decides the incident
+  std::string version;  // decides the incident
   std::string previous_version;
-  std::string evidence;          // JSON object; of an open alert it is merged into the earlier one
+  std::string evidence;  // JSON object; of an open alert it is merged into the earlier one
   std::chrono::milliseconds pending_for{0};
   std::chrono::milliseconds keep_firing_for{0};
 };

@@ -1,19 +1,20 @@
 // The ledger: one SQLite file.
 //
-// `fact` is the only table with knowledge of its own: one row per log line or operator's word, in the
-// order they were committed (seq is dense). Its columns up to `detail` never change (triggers refuse);
-// the columns after it are derived: what the arithmetic of balance.h made of the fact. All other tables
-// are derived, too, or say how far the logs have been read; `rollcall check ledger --rebuild` makes
-// them again from the facts and compares.
+// `fact` is the only table with knowledge of its own: one row per log line or operator's word, in
+// the order they were committed (seq is dense). Its columns up to `detail` never change (triggers
+// refuse); the columns after it are derived: what the arithmetic of balance.h made of the fact. All
+// other tables are derived, too, or say how far the logs have been read; `rollcall check ledger
+// --rebuild` makes them again from the facts and compares.
 //
 // Chains instead of an index: `fact.previous` is the seq of the partition's previous fact and
-// `balance.last` that of its newest, so a partition's history is a walk along primary keys. An index
-// on (project, day, format, server) would cost as much as the rows themselves in a backfill.
+// `balance.last` that of its newest, so a partition's history is a walk along primary keys. An
+// index on (project, day, format, server) would cost as much as the rows themselves in a backfill.
 //
 // Names are interned in `name`. Days are days since 1970-01-01, -1000000 where the source has none.
 // Times are Unix milliseconds. Counts that the log did not say are NULL.
 //
-// `commits` holds one row per transaction: when it was observed and the hash chain (monitor/hash_chain.h).
+// `commits` holds one row per transaction: when it was observed and the hash chain
+// (monitor/hash_chain.h).
 
 #include "monitor/schema.h"
 
@@ -200,8 +201,7 @@ void Apply(Database& database, size_t index) {
   }
   database.Execute(kMigrations[index]);
   if (index + 1 == kMigrations.size()) database.Execute(kViews);
-  database.Execute(
-      ("PRAGMA application_id = " + std::to_string(kLedgerApplicationId)).c_str());
+  database.Execute(("PRAGMA application_id = " + std::to_string(kLedgerApplicationId)).c_str());
   database.Execute(("PRAGMA user_version = " + std::to_string(index + 1)).c_str());
   database.Execute("COMMIT");
 }
@@ -215,9 +215,9 @@ Result<void> CheckSchema(Database& database) {
   const int64_t version = Pragma(database, "user_version");
   const auto ours = static_cast<int64_t>(kMigrations.size());
   if (version > ours) {
-    return Fail(Error::Kind::kLedger,
-                "the ledger is of a newer version (schema " + std::to_string(version) +
-                    ", this rollcall knows " + std::to_string(ours) + "): use that version");
+    return Fail(Error::Kind::kLedger, "the ledger is of a newer version (schema " +
+                                          std::to_string(version) + ", this rollcall knows " +
+                                          std::to_string(ours) + "): use that version");
   }
   if (version < ours) {
     return Fail(Error::Kind::kLedger, "the ledger is of an older version (schema " +

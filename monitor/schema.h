@@ -3,7 +3,8 @@
 #include "monitor/error.h"
 #include "monitor/sqlite.h"
 
-// The ledger's tables and views. Layout, in words: see monitor/schema.cc, which is its specification.
+// The ledger's tables and views. Layout, in words: see monitor/schema.cc, which is its
+// specification.
 
 // What `PRAGMA application_id` says of a rollcall ledger ("roll").
 inline constexpr int64_t kLedgerApplicationId = 0x726f6c6c;

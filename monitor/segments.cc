@@ -11,7 +11,8 @@ bool Known(int64_t count) { return count != kUnknownCount; }
 
 int64_t CountAt(const json& object, const char* key) {
   const auto found = object.find(key);
-  return found != object.end() && found->is_number_integer() ? found->get<int64_t>() : kUnknownCount;
+  return found != object.end() && found->is_number_integer() ? found->get<int64_t>()
+                                                             : kUnknownCount;
 }
 
 std::vector<std::string> NamesAt(const json& object, const char* key) {

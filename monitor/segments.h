@@ -10,8 +10,8 @@
 #include "monitor/balance.h"
 #include "monitor/config.h"
 
-// The arithmetic of DESIGN section 3 for the `segments` shape: runs add, merge and remove files of a
-// partition. Pure functions; the ledger keeps the set of segments of each partition.
+// The arithmetic of DESIGN section 3 for the `segments` shape: runs add, merge and remove files of
+// a partition. Pure functions; the ledger keeps the set of segments of each partition.
 
 struct Segment {
   int64_t records = kUnknownCount;  // entries in the file, as its creation said
@@ -30,11 +30,11 @@ struct SegmentRun {
   std::string kind;  // flush | compaction | trivial_move
   std::vector<std::string> inputs;
   std::vector<Output> outputs;
-  int64_t input_records = kUnknownCount;   // what the engine says it read
-  int64_t output_records = kUnknownCount;  // what the engine says it wrote
-  std::map<int64_t, int64_t> merge_counts; // k: partitions of the engine merged from k inputs
-  bool expires = false;                    // the table has a time to live
-  bool estimate = false;                   // input_records is an upper bound
+  int64_t input_records = kUnknownCount;    // what the engine says it read
+  int64_t output_records = kUnknownCount;   // what the engine says it wrote
+  std::map<int64_t, int64_t> merge_counts;  // k: partitions of the engine merged from k inputs
+  bool expires = false;                     // the table has a time to live
+  bool estimate = false;                    // input_records is an upper bound
 };
 // Nothing when the detail is not of that form.
 std::optional<SegmentRun> ParseSegmentRun(std::string_view detail);

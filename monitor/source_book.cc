@@ -21,7 +21,9 @@ constexpr const char* kLoggedUntil =
     "SELECT max(logged_at) FROM (SELECT logged_at, source FROM fact ORDER BY seq DESC LIMIT 10000) "
     "WHERE source = ?";
 
-std::string_view ShapeName(Shape shape) { return shape == Shape::kRewrite ? "rewrite" : "segments"; }
+std::string_view ShapeName(Shape shape) {
+  return shape == Shape::kRewrite ? "rewrite" : "segments";
+}
 std::string_view ConservationName(Conservation conservation) {
   if (conservation == Conservation::kStrict) return "strict";
   return conservation == Conservation::kBounded ? "bounded" : "off";
@@ -94,8 +96,7 @@ void SourceBook::Observed(Source& source, int64_t logged_at) {
 
 RunContext::Gap SourceBook::Between(const Source& source, int32_t then, int32_t now) {
   if (now <= then) return RunContext::Gap::kNone;
-  const auto first =
-      std::upper_bound(source.blind_epochs.begin(), source.blind_epochs.end(), then);
+  const auto first = std::upper_bound(source.blind_epochs.begin(), source.blind_epochs.end(), then);
   const bool blind = first != source.blind_epochs.end() && *first <= now;
   return blind ? RunContext::Gap::kBlind : RunContext::Gap::kQuarantined;
 }

@@ -15,11 +15,11 @@ struct Source {
   Shape shape = Shape::kRewrite;
   Conservation conservation = Conservation::kStrict;
   std::string unit;
-  int32_t epoch = 0;                 // gaps so far; each raises it by one
-  std::vector<int32_t> blind_epochs; // those that were blind intervals, ascending
-  int64_t last_gap_at = 0;           // newest moment of any gap, Unix ms
-  int64_t logged_until = 0;          // newest logged time seen
-  bool gap_open = false;             // the newest gap ends at the next fact
+  int32_t epoch = 0;                  // gaps so far; each raises it by one
+  std::vector<int32_t> blind_epochs;  // those that were blind intervals, ascending
+  int64_t last_gap_at = 0;            // newest moment of any gap, Unix ms
+  int64_t logged_until = 0;           // newest logged time seen
+  bool gap_open = false;              // the newest gap ends at the next fact
 };
 
 // Table `source` and table `gap`. A gap is a blind interval or a quarantined line: either makes the

@@ -30,8 +30,10 @@ std::string ImmutableUri(const std::string& path) {
 
 void ReturnCell(sqlite3_context* context, const Cell& cell) {
   switch (cell.kind) {
-    case Cell::Kind::kNull: return sqlite3_result_null(context);
-    case Cell::Kind::kInteger: return sqlite3_result_int64(context, cell.integer);
+    case Cell::Kind::kNull:
+      return sqlite3_result_null(context);
+    case Cell::Kind::kInteger:
+      return sqlite3_result_int64(context, cell.integer);
     case Cell::Kind::kText:
       return sqlite3_result_text(context, cell.text.data(), static_cast<int>(cell.text.size()),
                                  SQLITE_STATIC);
@@ -176,7 +178,8 @@ void Database::InsertAll(std::string_view sql, size_t rows,
   if (error_ || rows == 0) return;
   if (!feed_) {
     feed_ = std::make_unique<Feed>();
-    Note(sqlite3_create_module_v2(handle_.get(), "feed", &Feed::kModule, feed_.get(), nullptr), sql);
+    Note(sqlite3_create_module_v2(handle_.get(), "feed", &Feed::kModule, feed_.get(), nullptr),
+         sql);
   }
   feed_->rows = rows;
   feed_->fill = &fill;
@@ -257,8 +260,12 @@ Statement& Statement::Bind(std::initializer_list<Cell> values) {
     const int size = static_cast<int>(cell.text.size());
     int code = SQLITE_OK;
     switch (cell.kind) {
-      case Cell::Kind::kNull: code = sqlite3_bind_null(statement, at); break;
-      case Cell::Kind::kInteger: code = sqlite3_bind_int64(statement, at, cell.integer); break;
+      case Cell::Kind::kNull:
+        code = sqlite3_bind_null(statement, at);
+        break;
+      case Cell::Kind::kInteger:
+        code = sqlite3_bind_int64(statement, at, cell.integer);
+        break;
       case Cell::Kind::kText:
         code = sqlite3_bind_text(statement, at, cell.text.data() ? cell.text.data() : "", size,
                                  SQLITE_TRANSIENT);
@@ -290,9 +297,7 @@ void Statement::Run(std::initializer_list<Cell> values) {
 bool Statement::IsNull(int column) const {
   return sqlite3_column_type(handle_.get(), column) == SQLITE_NULL;
 }
-int64_t Statement::Integer(int column) const {
-  return sqlite3_column_int64(handle_.get(), column);
-}
+int64_t Statement::Integer(int column) const { return sqlite3_column_int64(handle_.get(), column); }
 std::optional<int64_t> Statement::MaybeInteger(int column) const {
   if (IsNull(column)) return std::nullopt;
   return Integer(column);
@@ -304,10 +309,14 @@ std::string_view Statement::Text(int column) const {
 }
 Cell Statement::Value(int column) const {
   switch (sqlite3_column_type(handle_.get(), column)) {
-    case SQLITE_NULL: return Cell::Null();
-    case SQLITE_INTEGER: return Cell::Of(Integer(column));
-    case SQLITE_BLOB: return Cell::Blob(Text(column));
-    default: return Cell::Of(Text(column));
+    case SQLITE_NULL:
+      return Cell::Null();
+    case SQLITE_INTEGER:
+      return Cell::Of(Integer(column));
+    case SQLITE_BLOB:
+      return Cell::Blob(Text(column));
+    default:
+      return Cell::Of(Text(column));
   }
 }
 int Statement::columns() const { return handle_ ? sqlite3_column_count(handle_.get()) : 0; }

@@ -36,7 +36,8 @@ class Statement;
 // So a sequence of statements needs one check at its end; Rollback() forgets the error.
 class Database {
  public:
-  // kCopy: a file that nobody writes, without its -wal and -shm, possibly where we may not make them.
+  // kCopy: a file that nobody writes, without its -wal and -shm, possibly where we may not make
+  // them.
   enum class Mode { kReadOnly, kReadWrite, kCreate, kCopy };
   [[nodiscard]] static Result<Database> Open(const std::string& path, Mode mode);
   Database(Database&&) noexcept;

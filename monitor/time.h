@@ -7,12 +7,14 @@
 #include <string>
 #include <string_view>
 
-// A moment, UTC, to the millisecond. Two clocks never mix: `observed_at` is ours, `logged_at` theirs.
+// A moment, UTC, to the millisecond. Two clocks never mix: `observed_at` is ours, `logged_at`
+// theirs.
 using Time = std::chrono::sys_time<std::chrono::milliseconds>;
 
 // "2016-02-22T17:02:11.123Z"
 std::string FormatTime(Time time);
-// RFC 3339 with `T` or a space, any number of fraction digits, `Z` or a numeric offset. No allocation.
+// RFC 3339 with `T` or a space, any number of fraction digits, `Z` or a numeric offset. No
+// allocation.
 std::optional<Time> ParseTime(std::string_view text);
 
 // An event date as the store partitions it: days since 1970-01-01, or kNone where the source has no

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <unistd.h>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
-#include <unistd.h>
 
 #include "monitor/ledger.h"
 #include "tests/catch.h"
@@ -48,7 +48,8 @@ class RecordingRules final : public RuleBook {
     return {};
   }
   std::chrono::milliseconds overdue_after() const override { return std::chrono::hours(6); }
-  std::string Incident(std::string_view, std::string_view, std::string_view version) const override {
+  std::string Incident(std::string_view, std::string_view,
+                       std::string_view version) const override {
     return "incident-" + std::string(version);
   }
   mutable std::vector<RunObservation> runs;
@@ -162,8 +163,8 @@ class LedgerFixture {
     return std::string(query.Text(0));
   }
   std::string Balance(const std::string& column, const std::string& format = "row") {
-    return Query("SELECT " + column + " FROM balances WHERE project = 'acme' AND format = '" + format +
-                 "'");
+    return Query("SELECT " + column + " FROM balances WHERE project = 'acme' AND format = '" +
+                 format + "'");
   }
 
   TemporaryDirectory directory;

@@ -7,7 +7,11 @@
 TEST_CASE("a run that does not read what the previous one wrote loses it", "[ledger]") {
   LedgerFixture ledger;
   ledger.Commit({.run = "1", .fresh = 100, .written = 100});
-  ledger.Commit({.at = "2016-02-22T13:00:00Z", .run = "2", .version = "2", .existing = 0, .fresh = 7,
+  ledger.Commit({.at = "2016-02-22T13:00:00Z",
+                 .run = "2",
+                 .version = "2",
+                 .existing = 0,
+                 .fresh = 7,
                  .written = 7});
   CHECK(ledger.Balance("actual") == "7");
   CHECK(ledger.Balance("missing") == "100");
@@ -22,8 +26,13 @@ TEST_CASE("a run that does not read what the previous one wrote loses it", "[led
 TEST_CASE("a run that writes less than it read drops in the merge", "[ledger]") {
   LedgerFixture ledger;
   ledger.Commit({.run = "1", .fresh = 100, .written = 100});
-  ledger.Commit({.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 100, .fresh = 10,
-                 .duplicates = 4, .deleted = 1, .written = 95});
+  ledger.Commit({.at = "2016-02-22T13:00:00Z",
+                 .run = "2",
+                 .existing = 100,
+                 .fresh = 10,
+                 .duplicates = 4,
+                 .deleted = 1,
+                 .written = 95});
   CHECK(ledger.Query("SELECT cause FROM losses") == "dropped_in_merge");
   CHECK(ledger.Balance("missing") == "10");
 }
@@ -31,8 +40,12 @@ TEST_CASE("a run that writes less than it read drops in the merge", "[ledger]") 
 TEST_CASE("a failed run changes nothing", "[ledger]") {
   LedgerFixture ledger;
   ledger.Commit({.run = "1", .fresh = 100, .written = 100});
-  ledger.Commit({.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 0, .fresh = 5,
-                 .written = kUnknownCount, .kind = FactKind::kFailedRun});
+  ledger.Commit({.at = "2016-02-22T13:00:00Z",
+                 .run = "2",
+                 .existing = 0,
+                 .fresh = 5,
+                 .written = kUnknownCount,
+                 .kind = FactKind::kFailedRun});
   CHECK(ledger.Balance("actual") == "100");
   CHECK(ledger.Balance("missing") == "0");
   CHECK(ledger.Query("SELECT failed FROM tally") == "1");
@@ -66,9 +79,17 @@ TEST_CASE("without a run id the same counts at another place are another run", "
 TEST_CASE("a retry with the same batch supersedes the run that crashed", "[ledger]") {
   LedgerFixture ledger;
   ledger.Commit({.run = "1", .fresh = 100, .written = 100});
-  ledger.Commit({.at = "2016-02-22T13:00:00Z", .run = "2", .batch = "b", .existing = 100, .fresh = 10,
+  ledger.Commit({.at = "2016-02-22T13:00:00Z",
+                 .run = "2",
+                 .batch = "b",
+                 .existing = 100,
+                 .fresh = 10,
                  .written = 110});
-  ledger.Commit({.at = "2016-02-22T13:01:00Z", .run = "3", .batch = "b", .existing = 100, .fresh = 10,
+  ledger.Commit({.at = "2016-02-22T13:01:00Z",
+                 .run = "3",
+                 .batch = "b",
+                 .existing = 100,
+                 .fresh = 10,
                  .written = 110});
   CHECK(ledger.Balance("actual") == "110");
   CHECK(ledger.Balance("missing") == "0");
@@ -79,7 +100,11 @@ TEST_CASE("a retry with the same batch supersedes the run that crashed", "[ledge
 TEST_CASE("a deletion explains at most what the run had in hand", "[ledger]") {
   LedgerFixture ledger;
   ledger.Commit({.run = "1", .fresh = 100, .written = 100});
-  ledger.Commit({.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 0, .fresh = 10, .deleted = 100,
+  ledger.Commit({.at = "2016-02-22T13:00:00Z",
+                 .run = "2",
+                 .existing = 0,
+                 .fresh = 10,
+                 .deleted = 100,
                  .written = 0});
   CHECK(ledger.Balance("missing") == "100");
   CHECK(ledger.rules.runs.back().booking.overstated == 90);
@@ -88,8 +113,8 @@ TEST_CASE("a deletion explains at most what the run had in hand", "[ledger]") {
 TEST_CASE("a deletion larger than the balance is overstated and loses nothing", "[ledger]") {
   LedgerFixture ledger;
   ledger.Commit({.run = "1", .fresh = 100, .written = 100});
-  ledger.Commit({.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 100, .deleted = 150,
-                 .written = 0});
+  ledger.Commit(
+      {.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 100, .deleted = 150, .written = 0});
   CHECK(ledger.Balance("missing") == "0");
   CHECK(ledger.Balance("surplus") == "0");
   CHECK(ledger.rules.runs.back().booking.overstated == 50);
@@ -98,9 +123,10 @@ TEST_CASE("a deletion larger than the balance is overstated and loses nothing", 
 TEST_CASE("data put back shows as more existing than before and ends the loss", "[ledger]") {
   LedgerFixture ledger;
   ledger.Commit({.run = "1", .fresh = 100, .written = 100});
-  ledger.Commit({.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 0, .fresh = 7, .written = 7});
-  ledger.Commit({.at = "2016-02-22T14:00:00Z", .run = "3", .existing = 107, .fresh = 1,
-                 .written = 108});
+  ledger.Commit(
+      {.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 0, .fresh = 7, .written = 7});
+  ledger.Commit(
+      {.at = "2016-02-22T14:00:00Z", .run = "3", .existing = 107, .fresh = 1, .written = 108});
   CHECK(ledger.Balance("missing") == "0");
   CHECK(ledger.Balance("surplus") == "0");
   CHECK(ledger.Query("SELECT state FROM alerts") == "resolved");
@@ -119,9 +145,10 @@ TEST_CASE("more than was missing is surplus, and no credit against a later loss"
 TEST_CASE("recovered events reduce what is missing", "[ledger]") {
   LedgerFixture ledger;
   ledger.Commit({.run = "1", .fresh = 100, .written = 100});
-  ledger.Commit({.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 0, .fresh = 7, .written = 7});
-  ledger.Commit({.at = "2016-02-22T14:00:00Z", .run = "3", .existing = 7, .recovered = 60,
-                 .written = 67});
+  ledger.Commit(
+      {.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 0, .fresh = 7, .written = 7});
+  ledger.Commit(
+      {.at = "2016-02-22T14:00:00Z", .run = "3", .existing = 7, .recovered = 60, .written = 67});
   CHECK(ledger.Balance("missing") == "40");
 }
 
@@ -133,16 +160,21 @@ TEST_CASE("a partition opened in mid-life starts from what its first run read", 
   CHECK(ledger.Balance("missing") == "0");
 }
 
-TEST_CASE("a partition first seen empty is clear only when its source was always watched", "[ledger]") {
+TEST_CASE("a partition first seen empty is clear only when its source was always watched",
+          "[ledger]") {
   LedgerFixture ledger;
   ledger.Commit({.project = "acme", .run = "1", .fresh = 5, .written = 5});
   CHECK(ledger.Balance("verdict") == "clear");
   ledger.AddGap(FactKind::kBlind, "truncated");
-  ledger.Commit({.at = "2016-02-22T14:00:00Z", .project = "other", .run = "2", .fresh = 5,
-                 .written = 5});
+  ledger.Commit(
+      {.at = "2016-02-22T14:00:00Z", .project = "other", .run = "2", .fresh = 5, .written = 5});
   CHECK(ledger.Query("SELECT verdict FROM balances WHERE project = 'other'") == "unknown");
-  ledger.Commit({.at = "2016-02-24T14:00:00Z", .project = "third", .day = "2016-02-24", .run = "3",
-                 .fresh = 5, .written = 5});
+  ledger.Commit({.at = "2016-02-24T14:00:00Z",
+                 .project = "third",
+                 .day = "2016-02-24",
+                 .run = "3",
+                 .fresh = 5,
+                 .written = 5});
   CHECK(ledger.Query("SELECT verdict FROM balances WHERE project = 'third'") == "clear");
 }
 
@@ -152,8 +184,8 @@ TEST_CASE("a gap makes partitions unknown until each is next observed", "[ledger
   ledger.AddGap(FactKind::kBlind, "truncated");
   ledger.Commit();
   CHECK(ledger.Balance("verdict") == "unknown");
-  ledger.Commit({.at = "2016-02-22T14:00:00Z", .run = "2", .existing = 100, .fresh = 1,
-                 .written = 101});
+  ledger.Commit(
+      {.at = "2016-02-22T14:00:00Z", .run = "2", .existing = 100, .fresh = 1, .written = 101});
   CHECK(ledger.Balance("verdict") == "clear");
 }
 
@@ -161,14 +193,14 @@ TEST_CASE("after a gap more is booked as unseen, less is lost in the gap", "[led
   LedgerFixture ledger;
   ledger.Commit({.run = "1", .fresh = 100, .written = 100});
   ledger.AddGap(FactKind::kBlind, "truncated");
-  ledger.Commit({.at = "2016-02-22T14:00:00Z", .run = "2", .existing = 130, .fresh = 1,
-                 .written = 131});
+  ledger.Commit(
+      {.at = "2016-02-22T14:00:00Z", .run = "2", .existing = 130, .fresh = 1, .written = 131});
   CHECK(ledger.Balance("surplus") == "0");
   CHECK(ledger.Balance("missing") == "0");
   CHECK(ledger.rules.runs.back().booking.unseen == 30);
   ledger.AddGap(FactKind::kBlind, "truncated");
-  ledger.Commit({.at = "2016-02-22T15:00:00Z", .run = "3", .existing = 31, .fresh = 1,
-                 .written = 32});
+  ledger.Commit(
+      {.at = "2016-02-22T15:00:00Z", .run = "3", .existing = 31, .fresh = 1, .written = 32});
   CHECK(ledger.Query("SELECT cause FROM losses") == "lost_in_gap");
   CHECK(ledger.Balance("missing") == "100");
 }
@@ -179,7 +211,8 @@ TEST_CASE("a loss seen after a quarantined line is still a count drop", "[ledger
   ledger.AddGap(FactKind::kQuarantined, "not json");
   ledger.Commit();
   CHECK(ledger.Balance("verdict") == "unknown");
-  ledger.Commit({.at = "2016-02-22T14:00:00Z", .run = "2", .existing = 0, .fresh = 1, .written = 1});
+  ledger.Commit(
+      {.at = "2016-02-22T14:00:00Z", .run = "2", .existing = 0, .fresh = 1, .written = 1});
   CHECK(ledger.Query("SELECT cause FROM losses") == "existing_not_read");
 }
 
@@ -187,22 +220,31 @@ TEST_CASE("a log that gives written alone never makes a partition clear", "[ledg
   LedgerFixture ledger;
   ledger.Commit({.run = "1", .existing = kUnknownCount, .fresh = kUnknownCount, .written = 100});
   CHECK(ledger.Balance("verdict") == "unknown");
-  ledger.Commit({.at = "2016-02-22T14:00:00Z", .run = "2", .existing = kUnknownCount,
-                 .fresh = kUnknownCount, .deleted = 5, .written = 80});
+  ledger.Commit({.at = "2016-02-22T14:00:00Z",
+                 .run = "2",
+                 .existing = kUnknownCount,
+                 .fresh = kUnknownCount,
+                 .deleted = 5,
+                 .written = 80});
   CHECK(ledger.Balance("missing") == "15");
 }
 
 TEST_CASE("a late fact rebuilds its partition's chain and no other", "[ledger]") {
   LedgerFixture ledger;
   ledger.Commit({.at = "2016-02-22T12:00:00Z", .run = "1", .fresh = 100, .written = 100});
-  ledger.Commit({.at = "2016-02-22T14:00:00Z", .run = "3", .existing = 150, .fresh = 1,
-                 .written = 151});
+  ledger.Commit(
+      {.at = "2016-02-22T14:00:00Z", .run = "3", .existing = 150, .fresh = 1, .written = 151});
   CHECK(ledger.Balance("surplus") == "50");
-  ledger.Commit({.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 100, .fresh = 50,
-                 .written = 150, .log = 2});
+  ledger.Commit({.at = "2016-02-22T13:00:00Z",
+                 .run = "2",
+                 .existing = 100,
+                 .fresh = 50,
+                 .written = 150,
+                 .log = 2});
   CHECK(ledger.Balance("surplus") == "0");
   CHECK(ledger.Balance("actual") == "151");
-  CHECK(ledger.Query("SELECT group_concat(run) FROM (SELECT run FROM runs ORDER BY at)") == "1,2,3");
+  CHECK(ledger.Query("SELECT group_concat(run) FROM (SELECT run FROM runs ORDER BY at)") ==
+        "1,2,3");
   CHECK(ledger.Query("SELECT before FROM runs WHERE run = 3") == "150");
 }
 
@@ -216,8 +258,12 @@ TEST_CASE("two formats derived from one read share the cause, each with its own 
   ledger.Commit({.run = "1", .fresh = 100, .written = 100});
   ledger.Commit({.format = "columnar", .run = "1", .fresh = 100, .written = 90});
   ledger.Add({.at = "2016-02-22T14:00:00Z", .run = "2", .existing = 0, .fresh = 7, .written = 7});
-  ledger.Add({.at = "2016-02-22T14:00:00Z", .format = "columnar", .run = "2", .existing = 0,
-              .fresh = 7, .written = 7});
+  ledger.Add({.at = "2016-02-22T14:00:00Z",
+              .format = "columnar",
+              .run = "2",
+              .existing = 0,
+              .fresh = 7,
+              .written = 7});
   ledger.Commit();
   CHECK(ledger.Balance("missing", "row") == "100");
   CHECK(ledger.Balance("missing", "columnar") == "100");  // 10 dropped by its first run, then 90
@@ -233,7 +279,8 @@ TEST_CASE("a partition past its retention reopens as new", "[ledger]") {
   ledger.config.canonical_files = {row};
   ledger.Open();
   ledger.Commit({.run = "1", .fresh = 100, .written = 100});
-  ledger.Commit({.at = "2016-04-22T14:00:00Z", .run = "2", .existing = 0, .fresh = 7, .written = 7});
+  ledger.Commit(
+      {.at = "2016-04-22T14:00:00Z", .run = "2", .existing = 0, .fresh = 7, .written = 7});
   CHECK(ledger.Balance("missing") == "0");
   CHECK(ledger.Balance("actual") == "7");
 }
@@ -242,8 +289,11 @@ TEST_CASE("a permit explains what is missing, at most that", "[ledger]") {
   LedgerFixture ledger;
   ledger.Commit({.run = "1", .fresh = 100, .written = 100});
   ledger.Commit({.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 0, .written = 0});
-  ledger.Commit({.at = "2016-02-22T15:00:00Z", .run = "permit-1", .version = "",
-                 .kind = FactKind::kPermit, .detail = R"({"kind":"decrease","events":60})"});
+  ledger.Commit({.at = "2016-02-22T15:00:00Z",
+                 .run = "permit-1",
+                 .version = "",
+                 .kind = FactKind::kPermit,
+                 .detail = R"({"kind":"decrease","events":60})"});
   CHECK(ledger.Balance("missing") == "40");
 }
 
@@ -252,7 +302,8 @@ TEST_CASE("a backfill that is killed has the same balances when it is opened aga
   std::filesystem::remove(ledger.directory / "ledger.db");
   ledger.Open(true);
   ledger.Commit({.run = "1", .fresh = 100, .written = 100});
-  ledger.Commit({.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 0, .fresh = 7, .written = 7});
+  ledger.Commit(
+      {.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 0, .fresh = 7, .written = 7});
   CHECK(ledger.Query("SELECT count(*) FROM balance") == "0");  // still in memory
   ledger.Open(false);
   CHECK(ledger.Balance("missing") == "100");
@@ -286,7 +337,8 @@ TEST_CASE("a position that does not continue the committed one is refused", "[le
 
 TEST_CASE("only one process writes a ledger", "[ledger]") {
   LedgerFixture ledger;
-  const auto second = Ledger::Open({ledger.directory / "ledger.db", "x"}, ledger.config, ledger.rules);
+  const auto second =
+      Ledger::Open({ledger.directory / "ledger.db", "x"}, ledger.config, ledger.rules);
   REQUIRE_FALSE(second);
   CHECK(second.error().message.find("another rollcall") != std::string::npos);
 }
@@ -306,8 +358,13 @@ TEST_CASE("facts cannot be changed or deleted", "[ledger]") {
 TEST_CASE("a format written to another directory is shown to the rules", "[ledger]") {
   LedgerFixture ledger;
   ledger.Commit({.run = "1", .path = "/old/{project}/{day}.evt", .fresh = 1, .written = 1});
-  ledger.Commit({.at = "2016-02-22T13:00:00Z", .run = "2", .version = "2",
-                 .path = "/new/{project}/{day}.evt", .existing = 1, .fresh = 1, .written = 2});
+  ledger.Commit({.at = "2016-02-22T13:00:00Z",
+                 .run = "2",
+                 .version = "2",
+                 .path = "/new/{project}/{day}.evt",
+                 .existing = 1,
+                 .fresh = 1,
+                 .written = 2});
   REQUIRE(ledger.rules.outputs.size() == 1);
   CHECK(ledger.rules.outputs[0].previous_directory == "/old/{project}");
   CHECK(ledger.rules.outputs[0].directory == "/new/{project}");

@@ -37,7 +37,8 @@ void PrintFindings(const std::string& what, const std::vector<std::string>& find
     std::cout << nlohmann::ordered_json{{"ledger", what}, {"findings", findings}}.dump() << "\n";
     return;
   }
-  for (const std::string& finding : findings) std::printf("%s: %s\n", what.c_str(), finding.c_str());
+  for (const std::string& finding : findings)
+    std::printf("%s: %s\n", what.c_str(), finding.c_str());
   if (findings.empty()) std::printf("%s: ok\n", what.c_str());
 }
 
@@ -92,8 +93,7 @@ int Backup(const Settings& settings, const std::string& file) {
   if (auto done = database->BackUpTo(partial); !done) return Report(done.error());
   std::filesystem::rename(partial, file);
   if (settings.format == "json") {
-    std::cout << nlohmann::ordered_json{{"file", file},
-                                        {"bytes", std::filesystem::file_size(file)}}
+    std::cout << nlohmann::ordered_json{{"file", file}, {"bytes", std::filesystem::file_size(file)}}
                      .dump()
               << "\n";
   } else {

@@ -13,7 +13,8 @@
 namespace {
 
 constexpr const char* kAbout =
-    "rollcall calls the roll of a compacting event store: it reads what the compactor logs, keeps a\n"
+    "rollcall calls the roll of a compacting event store: it reads what the compactor logs, keeps "
+    "a\n"
     "balance of events per project and day, and says which run lost how many events and why.";
 constexpr const char* kFooter =
     "Exit codes: 0 done or clear, 1 found what it looks for, 2 usage or configuration,\n"
@@ -51,8 +52,9 @@ void AddCollecting(CLI::App& app, Verbs& verbs) {
   watch->callback([&verbs] { verbs.code = RunWatch(verbs.settings); });
 
   CLI::App* ingest = verbs.Add(app, "ingest", "read logs that are there into the ledger, once");
-  ingest->add_option("LOG", verbs.ingest.logs,
-                     "log files, compressed ones too; - is standard input (default: as configured)");
+  ingest->add_option(
+      "LOG", verbs.ingest.logs,
+      "log files, compressed ones too; - is standard input (default: as configured)");
   ingest->add_option("--source", verbs.ingest.source, "the compaction_logs entry that reads them");
   ingest->add_option("--preset", verbs.ingest.preset, "read by this preset, without configuration");
   ingest->add_option("--partition", verbs.ingest.partition,
@@ -119,7 +121,8 @@ void AddCare(CLI::App& app, Verbs& verbs) {
   ledger->add_flag("--rebuild", verbs.rebuild, "also derive everything again from the facts");
   ledger->callback([&verbs] { verbs.code = CheckLedgerVerb(verbs.settings, verbs.rebuild); });
 
-  CLI::App* backup = verbs.Add(app, "backup", "a consistent copy of the ledger, also while watched");
+  CLI::App* backup =
+      verbs.Add(app, "backup", "a consistent copy of the ledger, also while watched");
   backup->add_option("FILE", verbs.backup_file)->required();
   backup->callback([&verbs] { verbs.code = Backup(verbs.settings, verbs.backup_file); });
 }

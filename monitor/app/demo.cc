@@ -26,9 +26,9 @@ using std::chrono::milliseconds;
 // Beside this program in a build tree, else where it is installed.
 std::string StoreProgram() {
   const fs::path self = fs::read_symlink("/proc/self/exe").parent_path();
-  for (const fs::path& candidate : {self / "rollcall-demo-store",
-                                    self / "../../deploy/demo/rollcall-demo-store",
-                                    self / "../libexec/rollcall/rollcall-demo-store"}) {
+  for (const fs::path& candidate :
+       {self / "rollcall-demo-store", self / "../../deploy/demo/rollcall-demo-store",
+        self / "../libexec/rollcall/rollcall-demo-store"}) {
     if (fs::exists(candidate)) return candidate.lexically_normal().string();
   }
   return {};
@@ -83,7 +83,9 @@ class Store {
     }
   }
   bool ended() const { return ended_; }
-  bool succeeded() const { return ended_ && WIFEXITED(exit_status_) && WEXITSTATUS(exit_status_) == 0; }
+  bool succeeded() const {
+    return ended_ && WIFEXITED(exit_status_) && WEXITSTATUS(exit_status_) == 0;
+  }
 
  private:
   pid_t child_ = -1;
@@ -110,7 +112,8 @@ int64_t Active(const RollcallStatus& status, const std::string& rule) {
 // Tells the story as it happens: what the store does, and when the watcher saw it.
 class Narrator {
  public:
-  explicit Narrator(const Session& session, const Clock& clock) : session_(session), clock_(clock) {}
+  explicit Narrator(const Session& session, const Clock& clock)
+      : session_(session), clock_(clock) {}
 
   void Hear(const std::string& line) {
     if (line.starts_with("PHASE")) {
@@ -121,9 +124,10 @@ class Narrator {
     }
     if (!line.starts_with("LOSS") || first_loss_) return;
     first_loss_ = ParseTime(Word(line, "t"));
-    std::printf("%s  store     first bad re-run: %s lost %s events of %s (the store does not know)\n",
-                Stamp(*first_loss_).c_str(), Word(line, "project").c_str(),
-                Word(line, "events").c_str(), Word(line, "day").c_str());
+    std::printf(
+        "%s  store     first bad re-run: %s lost %s events of %s (the store does not know)\n",
+        Stamp(*first_loss_).c_str(), Word(line, "project").c_str(), Word(line, "events").c_str(),
+        Word(line, "day").c_str());
     std::fflush(stdout);
   }
 
@@ -131,8 +135,9 @@ class Narrator {
     const RollcallStatus status = session_.status();
     if (!moved_ && Active(status, "output_moved") > 0) {
       moved_ = true;
-      std::printf("%s  rollcall  ALERT output_moved: a new version writes elsewhere; nothing is lost yet\n",
-                  Stamp(clock_.Now()).c_str());
+      std::printf(
+          "%s  rollcall  ALERT output_moved: a new version writes elsewhere; nothing is lost yet\n",
+          Stamp(clock_.Now()).c_str());
     }
     if (!dropped_ && first_loss_ && Active(status, "count_drop") > 0) {
       dropped_ = true;
@@ -170,7 +175,8 @@ void CatchUp(const Session& session, const Clock& clock) {
 }
 
 Result<std::string> Root(const DemoOptions& options) {
-  if (!options.directory.empty()) return fs::absolute(options.directory).lexically_normal().string();
+  if (!options.directory.empty())
+    return fs::absolute(options.directory).lexically_normal().string();
   std::string name = (fs::temp_directory_path() / "rollcall-demo-XXXXXX").string();
   if (!mkdtemp(name.data())) return Fail(Error::Kind::kInput, name + ": cannot be made");
   return name;
@@ -191,7 +197,8 @@ int Demo(const Settings& settings, const DemoOptions& options) {
   const SystemClock clock;
   const std::string program = StoreProgram();
   if (program.empty()) {
-    return Report({Error::Kind::kInput, "rollcall-demo-store is neither beside rollcall nor in libexec"});
+    return Report(
+        {Error::Kind::kInput, "rollcall-demo-store is neither beside rollcall nor in libexec"});
   }
   auto root = Root(options);
   if (!root) return Report(root.error());
@@ -223,10 +230,11 @@ int Demo(const Settings& settings, const DemoOptions& options) {
   demo.ledgers = {ledger};
   const int code = ReportImpact(demo, {});
   if (settings.format != "table") return code;
-  std::printf("\nLook further (the store and the ledger stay in %s):\n"
-              "  rollcall alerts   --ledger %s\n"
-              "  rollcall timeline --ledger %s project-101\n"
-              "  sqlite3 %s 'SELECT * FROM losses LIMIT 5'\n",
-              root->c_str(), ledger.c_str(), ledger.c_str(), ledger.c_str());
+  std::printf(
+      "\nLook further (the store and the ledger stay in %s):\n"
+      "  rollcall alerts   --ledger %s\n"
+      "  rollcall timeline --ledger %s project-101\n"
+      "  sqlite3 %s 'SELECT * FROM losses LIMIT 5'\n",
+      root->c_str(), ledger.c_str(), ledger.c_str(), ledger.c_str());
   return code;
 }

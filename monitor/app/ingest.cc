@@ -50,7 +50,7 @@ bool Matches(const CompactionLogConfig& source, const std::string& path) {
 // else the only one.
 Result<size_t> SourceOf(const Config& config, const std::string& log, const std::string& wanted) {
   const auto& sources = config.compaction_logs;
-  const std::string path = 
+  const std::string path =
       log == "-" ? log : std::filesystem::absolute(log).lexically_normal().string();
   for (size_t i = 0; i < sources.size(); ++i) {
     if (wanted.empty() ? Matches(sources[i], path) : sources[i].name == wanted) return i;
@@ -62,11 +62,10 @@ Result<size_t> SourceOf(const Config& config, const std::string& log, const std:
     return Fail(Error::Kind::kUsage,
                 "no source says how to read " + log + ": give --config FILE, or --preset NAME");
   }
-  return Fail(Error::Kind::kUsage, wanted.empty()
-                                       ? log + " matches the paths of no source (" + names +
-                                             "): say which with --source"
-                                       : "no source is called " + wanted + " (there are: " + names +
-                                             ")");
+  return Fail(Error::Kind::kUsage,
+              wanted.empty()
+                  ? log + " matches the paths of no source (" + names + "): say which with --source"
+                  : "no source is called " + wanted + " (there are: " + names + ")");
 }
 
 bool Compressed(const std::string& path) {
@@ -154,7 +153,8 @@ class Pipeline {
   std::thread reader_;
 };
 
-Result<std::vector<std::unique_ptr<CompactionLog>>> OpenSources(const Config& config, Ledger& ledger,
+Result<std::vector<std::unique_ptr<CompactionLog>>> OpenSources(const Config& config,
+                                                                Ledger& ledger,
                                                                 const IngestOptions& options,
                                                                 const Clock& clock,
                                                                 uint32_t* next_log_id) {
@@ -212,7 +212,8 @@ int Ingest(const Settings& settings, const IngestOptions& options) {
   if (config && !options.preset.empty()) config = PresetConfig(std::move(*config), options);
   if (!config) return Report({Error::Kind::kUsage, config.error().message});
   for (const std::string& log : options.logs) {
-    if (auto source = SourceOf(*config, log, options.source); !source) return Report(source.error());
+    if (auto source = SourceOf(*config, log, options.source); !source)
+      return Report(source.error());
   }
   if (config->compaction_logs.empty()) {
     return Report({Error::Kind::kUsage, "nothing to read: give --config FILE or --preset NAME"});
@@ -242,7 +243,8 @@ int Ingest(const Settings& settings, const IngestOptions& options) {
     if (!options.logs.empty()) code = kUnusable;
   }
   if (totals->pending_bytes > 0) {
-    std::fprintf(stderr, "rollcall: %lld bytes after the last newline wait for the rest of their line\n",
+    std::fprintf(stderr,
+                 "rollcall: %lld bytes after the last newline wait for the rest of their line\n",
                  static_cast<long long>(totals->pending_bytes));
   }
   return code;

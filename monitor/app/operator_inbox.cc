@@ -9,7 +9,8 @@ namespace {
 
 constexpr const char* kCreate =
     "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL;"
-    "CREATE TABLE IF NOT EXISTS entry(id TEXT PRIMARY KEY, kind TEXT NOT NULL, at INTEGER NOT NULL, "
+    "CREATE TABLE IF NOT EXISTS entry(id TEXT PRIMARY KEY, kind TEXT NOT NULL, at INTEGER NOT "
+    "NULL, "
     "server TEXT NOT NULL, project TEXT NOT NULL, day TEXT NOT NULL, format TEXT NOT NULL, "
     "version TEXT NOT NULL, detail TEXT NOT NULL) STRICT;";
 constexpr const char* kInsert = "INSERT INTO entry VALUES (?,?,?,?,?,?,?,?,?)";

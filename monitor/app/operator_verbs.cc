@@ -36,10 +36,10 @@ int Deliver(const Config& config, const std::vector<OperatorEntry>& entries,
     return kDone;
   }
   for (const auto& entry : written) {
-    std::printf("%s %s %s %s %s\n", entry["id"].get<std::string>().c_str(),
-                entry["server"].get<std::string>().c_str(),
-                entry["project"].get<std::string>().c_str(), entry["day"].get<std::string>().c_str(),
-                entry["format"].get<std::string>().c_str());
+    std::printf(
+        "%s %s %s %s %s\n", entry["id"].get<std::string>().c_str(),
+        entry["server"].get<std::string>().c_str(), entry["project"].get<std::string>().c_str(),
+        entry["day"].get<std::string>().c_str(), entry["format"].get<std::string>().c_str());
   }
   std::printf("%s\n", taken ? "in the ledger" : "handed to the running watch");
   return kDone;
@@ -63,8 +63,9 @@ Result<std::vector<OperatorEntry>> Expand(const PermitOptions& options, const Co
   if (!read) return tl::unexpected<Error>(read.error());
   if (entries.empty() && !options.format.empty() && !options.day.empty()) entries.push_back(entry);
   if (entries.empty()) {
-    return tl::unexpected<Error>(Usage("the ledger has no such partition; for one that is to come "
-                                       "give --day, --data-format and --on"));
+    return tl::unexpected<Error>(
+        Usage("the ledger has no such partition; for one that is to come "
+              "give --day, --data-format and --on"));
   }
   return entries;
 }
@@ -89,8 +90,9 @@ int Permit(const Settings& settings, const PermitOptions& options) {
     if (!expires) return Report(Usage(options.expires + " is no time; write 2016-02-22T17:00:00Z"));
     detail["expires_at"] = FormatTime(*expires);
   }
-  OperatorEntry entry{"permit", SystemClock().Now(), options.server, options.project,
-                      options.day, options.format, "", detail.dump()};
+  OperatorEntry entry{
+      "permit", SystemClock().Now(), options.server, options.project, options.day, options.format,
+      "",       detail.dump()};
   if (entry.server.empty()) entry.server = config->server;
   if (move) {
     if (options.format.empty()) return Report(Usage("--kind move needs --data-format"));

@@ -49,7 +49,8 @@ std::string Progress::Line(int64_t bytes, int64_t lines) const {
   const auto rate = static_cast<int64_t>(static_cast<double>(lines) / seconds);
   std::string line = Grouped(lines) + " lines, " + HumanBytes(bytes);
   if (total_bytes_ > 0) {
-    const double share = std::min(1.0, static_cast<double>(bytes) / static_cast<double>(total_bytes_));
+    const double share =
+        std::min(1.0, static_cast<double>(bytes) / static_cast<double>(total_bytes_));
     const auto left = static_cast<int64_t>(share > 0 ? seconds / share - seconds : 0);
     const int filled = static_cast<int>(share * kBarWidth);
     char rest[64];

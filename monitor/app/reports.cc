@@ -178,10 +178,10 @@ int ReportImpact(const Settings& settings, const ImpactOptions& options) {
   if (settings.format == "table") PrintImpactSummary(document);
   const bool csv = settings.format == "csv";
   Print(document, document[csv ? "partitions" : "projects"], settings.format,
-        csv ? std::vector<std::string_view>{"server", "project", "day", "format", "unit", "expected",
-                                            "actual", "missing", "surplus", "cause", "version",
-                                            "previous_version", "first_loss_at", "last_loss_at",
-                                            "runs", "verdict"}
+        csv ? std::vector<std::string_view>{"server", "project", "day", "format", "unit",
+                                            "expected", "actual", "missing", "surplus", "cause",
+                                            "version", "previous_version", "first_loss_at",
+                                            "last_loss_at", "runs", "verdict"}
             : std::vector<std::string_view>{"project", "events_missing", "events_expected",
                                             "certain"});
   return kDone;

@@ -37,9 +37,7 @@ int64_t FileSize(const std::string& path) {
   return stat(path.c_str(), &status) == 0 ? status.st_size : 0;
 }
 
-double Seconds(Time time) {
-  return static_cast<double>(time.time_since_epoch().count()) / 1000;
-}
+double Seconds(Time time) { return static_cast<double>(time.time_since_epoch().count()) / 1000; }
 
 }  // namespace
 
@@ -150,7 +148,8 @@ void Session::NoteSources() {
     if (problem.empty() && state.lag_bytes > kMaxLagBytes) problem = "more than 64 MiB behind";
     if (!state.problem.empty()) {
       const auto blind = std::chrono::duration<double>(now - state.updated).count();
-      state.blind_seconds[state.problem.substr(state.problem.find(": ") + 2)] += std::max(0.0, blind);
+      state.blind_seconds[state.problem.substr(state.problem.find(": ") + 2)] +=
+          std::max(0.0, blind);
     }
     state.updated = now;
     if (problem == state.problem) continue;
@@ -178,8 +177,8 @@ void Session::Keep() {
   }
 }
 
-// False: told to stop while the ledger could not be written. The batch is not lost: nothing of it was
-// committed, so the next start reads it again.
+// False: told to stop while the ledger could not be written. The batch is not lost: nothing of it
+// was committed, so the next start reads it again.
 bool Session::CommitPatiently(const Batch& batch) {
   for (;;) {
     auto done = CommitOnce(batch);
@@ -188,7 +187,8 @@ bool Session::CommitPatiently(const Batch& batch) {
       const std::lock_guard lock(mutex_);
       if (trouble.empty() != trouble_.empty()) {
         if (trouble.empty()) spdlog::info("ledger writable again");
-        if (!trouble.empty()) spdlog::error("ledger cannot be written, reading stops error=\"{}\"", trouble);
+        if (!trouble.empty())
+          spdlog::error("ledger cannot be written, reading stops error=\"{}\"", trouble);
       }
       trouble_ = trouble;
     }
@@ -220,7 +220,8 @@ void Session::Tick() {
   if (!ledger_ || DiskNearlyFull(config_.ledger)) return;
   struct stat inbox {};
   const bool there = stat(config_.operator_db.c_str(), &inbox) == 0;
-  const Time changed = Time(milliseconds(inbox.st_mtim.tv_sec * 1000 + inbox.st_mtim.tv_nsec / 1000000));
+  const Time changed =
+      Time(milliseconds(inbox.st_mtim.tv_sec * 1000 + inbox.st_mtim.tv_nsec / 1000000));
   if (there && changed != operator_db_read_) {
     auto taken = TakeOperatorFacts(config_.operator_db, *ledger_, clock_.Now());
     if (taken) operator_db_read_ = changed;

@@ -15,12 +15,12 @@
 #include "monitor/queue.h"
 #include "rules/engine.h"
 
-// One life of `watch` under one configuration: a collector thread (poll(2) over inotify, a timer and
-// a stop event) fills batches, a bounded queue hands them over, a ledger thread commits them and
-// lets time pass. A reload ends one session and begins the next.
+// One life of `watch` under one configuration: a collector thread (poll(2) over inotify, a timer
+// and a stop event) fills batches, a bounded queue hands them over, a ledger thread commits them
+// and lets time pass. A reload ends one session and begins the next.
 //
-// When the ledger cannot be written (a full disk) the batch is kept and tried again every second; the
-// queue fills, reading stops, and the log files are the buffer.
+// When the ledger cannot be written (a full disk) the batch is kept and tried again every second;
+// the queue fills, reading stops, and the log files are the buffer.
 class Session {
  public:
   // Opens the ledger and all sources; nothing runs when that fails.

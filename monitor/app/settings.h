@@ -11,10 +11,10 @@ enum ExitCode { kDone = 0, kFound = 1, kUsage = 2, kUnusable = 3, kCannotTell = 
 
 // The options that all verbs share, as the command line gave them.
 struct Settings {
-  std::string config_file;          // empty: /etc/rollcall/rollcall.yml where it exists
-  std::vector<std::string> ledgers; // --ledger, repeatable where ledgers are only read
-  std::string server;               // --server
-  std::string format = "table";     // table | json | csv
+  std::string config_file;           // empty: /etc/rollcall/rollcall.yml where it exists
+  std::vector<std::string> ledgers;  // --ledger, repeatable where ledgers are only read
+  std::string server;                // --server
+  std::string format = "table";      // table | json | csv
 };
 
 // The presets of collectors/presets/ as the configuration parser takes them.

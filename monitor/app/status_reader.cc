@@ -78,7 +78,8 @@ void StatusReader::ReadTotals(RollcallStatus& status) {
   status.failed_runs = 0;
   totals_.Bind({});
   while (totals_.Step()) {
-    status.formats[TextAt(totals_, 0)] = {totals_.Integer(1), totals_.Integer(3), totals_.Integer(4)};
+    status.formats[TextAt(totals_, 0)] = {totals_.Integer(1), totals_.Integer(3),
+                                          totals_.Integer(4)};
     status.failed_runs += totals_.Integer(2);
   }
   status.lossy_runs.clear();

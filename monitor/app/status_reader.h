@@ -12,7 +12,8 @@
 // open alerts: its cost does not grow with the ledger. One thread.
 class StatusReader {
  public:
-  static Result<std::unique_ptr<StatusReader>> Open(const std::string& ledger, const Config& config);
+  static Result<std::unique_ptr<StatusReader>> Open(const std::string& ledger,
+                                                    const Config& config);
   // Fills in what the ledger knows; the rest of `status` is left alone.
   [[nodiscard]] Result<void> Read(RollcallStatus& status);
 

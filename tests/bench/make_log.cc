@@ -28,7 +28,7 @@ struct Options {
   std::string out;
   LogFormat format = LogFormat::kJson;
   int64_t lines = 3'526'022;  // 1.0 GB of JSON
-  int64_t projects = 50'000;
+  int64_t projects = 25'000;
   int64_t days = 30;
   uint64_t seed = 1;
 };

@@ -9,8 +9,8 @@
 #include "collectors/joiner.h"
 
 // Feeds bytes to a joiner as the lines of a log, restarting it now and then. What must hold of any
-// bytes: no crash, each fact's detail is an object, no impossible count, and a state that is restored
-// and written again is the same.
+// bytes: no crash, each fact's detail is an object, no impossible count, and a state that is
+// restored and written again is the same.
 
 inline void Demand(bool holds) {
   if (!holds) std::abort();
