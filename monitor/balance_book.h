@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <vector>
 
 #include "monitor/balance.h"
@@ -11,10 +11,9 @@
 // A partition's balance as kept in memory.
 struct BookedPartition {
   PartitionKey key;
-  int32_t source = 0;  // the source that last observed it
-  uint32_t index = 0;  // where the book keeps it
-  bool dirty = false;
   Balance balance;
+  int32_t source = 0;  // the source that last observed it
+  bool dirty = false;
 };
 
 // Table `balance` with a bounded cache before it: the ledger's working set. Owned by the ledger,
@@ -27,14 +26,16 @@ class BalanceBook {
   // The partition's balance, read from the table or new. Call Touch when it changed.
   BookedPartition& At(const PartitionKey& key);
   void Touch(BookedPartition& partition);
-  // Brings what At() will look at into the processor's cache.
-  void Prefetch(const PartitionKey& key) const;
+  // Bring what At() will look at into the processor's cache: first the slot, some facts later the
+  // partition that the slot names.
+  void PrefetchSlot(const PartitionKey& key) const;
+  void PrefetchPartition(const PartitionKey& key) const;
   // Null when the ledger does not know the partition.
   BookedPartition* Find(const PartitionKey& key);
 
   // Writes what changed, in key order, within the caller's transaction.
   void Flush();
-  bool full() const { return partitions_.size() >= capacity_; }
+  bool full() const { return stored_ >= capacity_; }
   size_t dirty() const { return dirty_.size(); }
   // Forgets everything: after a rollback, or after Flush to make room.
   void Clear();
@@ -49,11 +50,17 @@ class BalanceBook {
   size_t capacity_;
   bool table_empty_ = false;  // a fresh ledger: nothing to look up
   Statement select_;
-  std::deque<BookedPartition> partitions_;  // stable addresses, no doubling
+  BookedPartition& Stored(size_t index) const {
+    return blocks_[index / kBlock][index % kBlock];
+  }
+
+  static constexpr size_t kBlock = 16'384;  // partitions; stable addresses, and no doubling
   struct Place {
     uint32_t index = 0;  // + 1 into partitions_, 0: free
     uint32_t tag = 0;    // of the hash: a probe need not look at the partition
   };
   std::vector<Place> slots_;     // open addressing
-  std::vector<uint32_t> dirty_;  // indexes into partitions_
+  std::vector<std::unique_ptr<BookedPartition[]>> blocks_;
+  size_t stored_ = 0;
+  std::vector<BookedPartition*> dirty_;
 };

@@ -5,8 +5,6 @@
 
 namespace {
 
-constexpr int kColumns = 29;
-
 Cell Name(int64_t id) { return id ? Cell::Of(id) : Cell::Null(); }
 Cell Count(int64_t count) { return count == kUnknownCount ? Cell::Null() : Cell::Of(count); }
 int64_t CountIn(const Statement& row, int column) {
@@ -37,10 +35,6 @@ FactKind KindNamed(std::string_view name) {
 }
 
 }  // namespace
-
-const char* const kInsertFacts =
-    "INSERT INTO fact SELECT c0,c1,c2,c3,c4,c5,c6,c7,c8,c9,c10,c11,c12,c13,c14,c15,c16,c17,c18,c19,"
-    "c20,c21,c22,c23,c24,c25,c26,c27,c28 FROM temp.feed";
 
 const char* const kSelectFacts =
     "SELECT seq, kind, synthetic, source, log, position, epoch, logged_at, server, project, day, "
@@ -96,7 +90,7 @@ void FillFactCells(const FactRow& row, Cell* cells) {
 }
 
 void AppendForHash(const FactRow& row, std::string& out) {
-  std::array<Cell, kColumns> cells;
+  std::array<Cell, kFactColumns> cells;
   FillFactCells(row, cells.data());
   for (int i = 0; i <= 22; ++i) {
     const Cell& cell = cells[static_cast<size_t>(i)];

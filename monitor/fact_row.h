@@ -56,9 +56,9 @@ struct FactRow {
 // Same fact, read twice: DESIGN section 3, "Fact keys".
 bool SameFact(const FactRow& a, const FactRow& b);
 
-// Fills the cells of one row for kInsertFacts.
+// Fills the cells of one row, in the order of the table's columns.
+inline constexpr size_t kFactColumns = 29;
 void FillFactCells(const FactRow& row, Cell* cells);
-extern const char* const kInsertFacts;
 
 // Appends the row's facts columns (not the derived ones) to `out`, for the hash chain.
 void AppendForHash(const FactRow& row, std::string& out);

@@ -18,6 +18,9 @@ namespace {
 // Backfill keeps this many partitions in memory (about 150 MB) before it writes them out.
 constexpr size_t kBulkPartitions = 1'400'000;
 
+// Bytes worth a thread of their own.
+constexpr size_t kHashBeside = 256 << 10;
+
 std::string NewLedgerId() {
   std::random_device random;
   char id[33];
@@ -241,6 +244,7 @@ Result<CommitOutcome> Ledger::Commit(const Batch& batch) {
   rebuilt_ = false;
   memos_ = {};
   AccountAll(batch);
+  auto chain = ChainFacts();
   WriteRows();
   WritePositions(batch);
   WriteTallies();
@@ -249,7 +253,7 @@ Result<CommitOutcome> Ledger::Commit(const Batch& batch) {
     database_.Prepare("UPDATE meta SET value = ? WHERE key = 'balances_through'")
         .Run({Cell::Of(head_.seq)});
   }
-  if (head_.seq > before.seq) WriteCommit(batch.observed_at);
+  if (head_.seq > before.seq) WriteCommit(batch.observed_at, chain.get());
   if (auto ok = database_.Commit(); !ok) {
     database_.Rollback();
     ForgetCaches();
@@ -275,7 +279,7 @@ bool Ledger::AlreadyCommitted(const Batch& batch) {
 }
 
 void Ledger::WriteRows() {
-  database_.InsertAll(kInsertFacts, rows_.size(),
+  database_.InsertAll("INSERT", "fact", kFactColumns, rows_.size(),
                       [&](size_t row, Cell* cells) { FillFactCells(rows_[row], cells); });
   rows_.clear();
 }
@@ -317,7 +321,8 @@ void Ledger::WritePositions(const Batch& batch) {
   }
 }
 
-void Ledger::WriteCommit(Time observed_at) {
+// The link of this commit; hashed beside the inserts where there is much to hash.
+std::future<ChainLink> Ledger::ChainFacts() {
   // Names first: facts refer to them.
   Statement names = database_.Prepare("SELECT id, text FROM name WHERE id > ? ORDER BY id");
   names.Bind({Cell::Of(names_sealed_)});
@@ -329,8 +334,13 @@ void Ledger::WriteCommit(Time observed_at) {
     added.push_back('\0');
     names_sealed_ = id;
   }
-  added.append(hashed_);
-  head_.chain = NextLink(head_.chain, added);
+  hashed_.insert(0, added);
+  const auto policy = hashed_.size() > kHashBeside ? std::launch::async : std::launch::deferred;
+  return std::async(policy, [this, last = head_.chain] { return NextLink(last, hashed_); });
+}
+
+void Ledger::WriteCommit(Time observed_at, const ChainLink& chain) {
+  head_.chain = chain;
   insert_commit_.Run({Cell::Of(head_.seq), Cell::Of(names_sealed_),
                       Cell::Of(observed_at.time_since_epoch().count()),
                       Cell::Blob(Bytes(head_.chain))});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -90,7 +91,8 @@ class Ledger {
   void AppendLate(FactRow& row, BookedPartition& partition);
   void WriteRows();
   void WritePositions(const Batch& batch);
-  void WriteCommit(Time observed_at);
+  std::future<ChainLink> ChainFacts();
+  void WriteCommit(Time observed_at, const ChainLink& chain);
   void WriteTallies();
   int64_t InternOnce(const Batch& batch, Text slice, Memo& memo);
   // Gives the row its sequence and puts it into the commit; what it says is final from here.

@@ -76,7 +76,10 @@ void Ledger::AccountAll(const Batch& batch) {
   interned_.clear();
   for (const Fact& fact : batch.facts) interned_.push_back(Intern(batch, fact));
   for (size_t i = 0; i < interned_.size(); ++i) {
-    if (i + kAhead < interned_.size()) balances_.Prefetch(interned_[i + kAhead].partition);
+    if (i + 2 * kAhead < interned_.size()) {
+      balances_.PrefetchSlot(interned_[i + 2 * kAhead].partition);
+    }
+    if (i + kAhead < interned_.size()) balances_.PrefetchPartition(interned_[i + kAhead].partition);
     Account(interned_[i], batch, batch.facts[i]);
   }
 }

@@ -140,7 +140,8 @@ std::optional<SegmentRun> ParseSegmentRun(std::string_view detail) try {
 std::optional<SegmentDeletion> ParseSegmentDeletion(std::string_view detail) try {
   const json object = json::parse(detail);
   const std::string reason = object.value("reason", "obsolete");
-  return SegmentDeletion{NamesAt(object, "segments"), reason != "obsolete"};
+  return SegmentDeletion{NamesAt(object, "segments"), reason != "obsolete" && reason != "unmerged",
+                         reason == "interrupted_job"};
 } catch (const std::exception&) {
   return std::nullopt;
 }
@@ -173,6 +174,7 @@ Booking BookSegmentDeletion(const SegmentDeletion& deletion, int64_t seq, Segmen
                             Balance& balance) {
   Booking booking;
   booking.before = LiveRecords(segments);
+  if (deletion.uncertain) balance.opening = Opening::kUnknown;
   for (const std::string& name : deletion.segments) {
     const auto found = segments.find(name);
     if (found == segments.end()) continue;  // of before the log began: nothing is known of it

@@ -3,7 +3,9 @@
 #include <sqlite3.h>
 
 #include <cctype>
+#include <algorithm>
 #include <cstring>
+#include <map>
 
 namespace {
 
@@ -45,11 +47,14 @@ void ReturnCell(sqlite3_context* context, const Cell& cell) {
 
 }  // namespace
 
-// The virtual table behind InsertAll: a cursor walks `rows`, each filled when it is reached.
+// The virtual table behind InsertAll: a cursor walks a block of rows whose cells are all there.
 struct Database::Feed {
-  size_t rows = 0;
-  const std::function<void(size_t, Cell*)>* fill = nullptr;
-  std::vector<Cell> cells = std::vector<Cell>(kFeedColumns);
+  static constexpr size_t kColumns = 32;
+  static constexpr size_t kBlockRows = 256;  // their cells fit the second-level cache
+  size_t columns = 0;
+  size_t rows = 0;  // in the block
+  std::vector<Cell> cells = std::vector<Cell>(kColumns * kBlockRows);
+  std::map<std::string, Statement> statements;  // by table and varying columns
 
   struct Table {
     sqlite3_vtab base;
@@ -62,14 +67,24 @@ struct Database::Feed {
   static Feed& Of(sqlite3_vtab_cursor* cursor) {
     return *reinterpret_cast<Table*>(cursor->pVtab)->feed;
   }
-  void Load(size_t row) {
-    if (row < rows) (*fill)(row, cells.data());
+  // Bit i: column i is not the same in all rows of the block.
+  uint32_t Varying() const {
+    uint32_t varying = 0;
+    for (size_t row = 1; row < rows; ++row) {
+      const Cell* cell = &cells[row * columns];
+      for (size_t i = 0; i < columns; ++i) {
+        const bool same = cell[i].kind == cells[i].kind && cell[i].integer == cells[i].integer &&
+                          cell[i].text == cells[i].text;
+        varying |= static_cast<uint32_t>(!same) << i;
+      }
+    }
+    return varying;
   }
 
   static int Connect(sqlite3* db, void* feed, int, const char* const*, sqlite3_vtab** table,
                      char**) {
     std::string sql = "CREATE TABLE feed(c0";
-    for (size_t i = 1; i < kFeedColumns; ++i) sql += ",c" + std::to_string(i);
+    for (size_t i = 1; i < kColumns; ++i) sql += ",c" + std::to_string(i);
     if (const int code = sqlite3_declare_vtab(db, (sql + ")").c_str())) return code;
     *table = reinterpret_cast<sqlite3_vtab*>(new Table{{}, static_cast<Feed*>(feed)});
     return SQLITE_OK;
@@ -89,18 +104,19 @@ struct Database::Feed {
   }
   static int Filter(sqlite3_vtab_cursor* cursor, int, const char*, int, sqlite3_value**) {
     reinterpret_cast<Cursor*>(cursor)->row = 0;
-    Of(cursor).Load(0);
     return SQLITE_OK;
   }
   static int Next(sqlite3_vtab_cursor* cursor) {
-    Of(cursor).Load(++reinterpret_cast<Cursor*>(cursor)->row);
+    ++reinterpret_cast<Cursor*>(cursor)->row;
     return SQLITE_OK;
   }
   static int Eof(sqlite3_vtab_cursor* cursor) {
     return reinterpret_cast<Cursor*>(cursor)->row >= Of(cursor).rows;
   }
   static int Column(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int column) {
-    ReturnCell(context, Of(cursor).cells[static_cast<size_t>(column)]);
+    const Feed& feed = Of(cursor);
+    const size_t row = reinterpret_cast<Cursor*>(cursor)->row;
+    ReturnCell(context, feed.cells[row * feed.columns + static_cast<size_t>(column)]);
     return SQLITE_OK;
   }
   static int RowId(sqlite3_vtab_cursor* cursor, sqlite3_int64* id) {
@@ -173,18 +189,43 @@ Statement Database::Prepare(std::string_view sql) {
   return Statement(this, statement);
 }
 
-void Database::InsertAll(std::string_view sql, size_t rows,
+void Database::InsertAll(std::string_view verb, std::string_view table, size_t columns, size_t rows,
                          const std::function<void(size_t, Cell*)>& fill) {
   if (error_ || rows == 0) return;
   if (!feed_) {
     feed_ = std::make_unique<Feed>();
     Note(sqlite3_create_module_v2(handle_.get(), "feed", &Feed::kModule, feed_.get(), nullptr),
-         sql);
+         table);
   }
-  feed_->rows = rows;
-  feed_->fill = &fill;
-  Statement insert = Prepare(sql);
-  insert.Run({});
+  Feed& feed = *feed_;
+  feed.columns = columns;
+  for (size_t begin = 0; begin < rows && !error_; begin += Feed::kBlockRows) {
+    feed.rows = std::min(Feed::kBlockRows, rows - begin);
+    for (size_t row = 0; row < feed.rows; ++row) fill(begin + row, &feed.cells[row * columns]);
+    InsertBlock(verb, table);
+  }
+}
+
+void Database::InsertBlock(std::string_view verb, std::string_view table) {
+  Feed& feed = *feed_;
+  const uint32_t varying = feed.Varying();
+  const std::string key = std::string(table) + std::to_string(varying);
+  auto found = feed.statements.find(key);
+  if (found == feed.statements.end()) {
+    std::string sql = std::string(verb) + " INTO " + std::string(table) + " SELECT ";
+    for (size_t i = 0; i < feed.columns; ++i) {
+      if (i > 0) sql += ",";
+      sql += (varying >> i & 1) ? "c" + std::to_string(i) : "?" + std::to_string(i + 1);
+    }
+    found = feed.statements.emplace(key, Prepare(sql + " FROM temp.feed")).first;
+  }
+  Statement& insert = found->second;
+  insert.Bind({});
+  for (size_t i = 0; i < feed.columns; ++i) {
+    if (!(varying >> i & 1)) insert.BindOne(static_cast<int>(i), feed.cells[i]);
+  }
+  while (insert.Step()) {
+  }
 }
 
 void Database::ResetStatements() {
@@ -252,31 +293,30 @@ Statement::~Statement() = default;
 
 Statement& Statement::Bind(std::initializer_list<Cell> values) {
   if (database_->error_ || !handle_) return *this;
-  sqlite3_stmt* statement = handle_.get();
-  sqlite3_reset(statement);
+  sqlite3_reset(handle_.get());
   int at = 0;
-  for (const Cell& cell : values) {
-    ++at;
-    const int size = static_cast<int>(cell.text.size());
-    int code = SQLITE_OK;
-    switch (cell.kind) {
-      case Cell::Kind::kNull:
-        code = sqlite3_bind_null(statement, at);
-        break;
-      case Cell::Kind::kInteger:
-        code = sqlite3_bind_int64(statement, at, cell.integer);
-        break;
-      case Cell::Kind::kText:
-        code = sqlite3_bind_text(statement, at, cell.text.data() ? cell.text.data() : "", size,
-                                 SQLITE_TRANSIENT);
-        break;
-      case Cell::Kind::kBlob:
-        code = sqlite3_bind_blob(statement, at, cell.text.data(), size, SQLITE_TRANSIENT);
-        break;
-    }
-    database_->Note(code, "binding");
-  }
+  for (const Cell& cell : values) BindOne(at++, cell);
   return *this;
+}
+
+void Statement::BindOne(int parameter, const Cell& cell) {
+  if (database_->error_ || !handle_) return;
+  sqlite3_stmt* statement = handle_.get();
+  const int at = parameter + 1;
+  const int size = static_cast<int>(cell.text.size());
+  int code = SQLITE_OK;
+  switch (cell.kind) {
+    case Cell::Kind::kNull: code = sqlite3_bind_null(statement, at); break;
+    case Cell::Kind::kInteger: code = sqlite3_bind_int64(statement, at, cell.integer); break;
+    case Cell::Kind::kText:
+      code = sqlite3_bind_text(statement, at, cell.text.data() ? cell.text.data() : "", size,
+                               SQLITE_TRANSIENT);
+      break;
+    case Cell::Kind::kBlob:
+      code = sqlite3_bind_blob(statement, at, cell.text.data(), size, SQLITE_TRANSIENT);
+      break;
+  }
+  database_->Note(code, "binding");
 }
 
 bool Statement::Step() {
