@@ -96,6 +96,7 @@ Booking BookRun(const RunCounts& run, const RunContext& context, Balance& balanc
     BridgeGap(run.existing, context.gap, balance, booking);
   }
   balance.epoch = context.epoch;
+  if (context.permits_expired) balance.permitted = 0;
   booking.before = balance.actual;
 
   const bool complete = Known(run.existing) && Known(run.fresh);
@@ -155,6 +156,35 @@ Booking BookPermit(int64_t events, Balance& balance) {
   return booking;
 }
 
+// What the other server held is what must be found here: by the first run, or by those that ran.
+Booking BookRehomedHere(int64_t events, Balance& balance) {
+  Booking booking;
+  booking.before = balance.actual;
+  if (balance.opening == Opening::kUnopened) {
+    booking.opened = true;
+    booking.before = events;
+    balance.actual = events;
+    balance.opening = Opening::kKnown;
+  } else if (balance.actual < events) {
+    BookLoss(events - balance.actual, balance, booking);
+    if (booking.lost > 0) booking.cause = Cause::kExistingNotRead;
+  }
+  return booking;
+}
+
+// Nothing can go missing any more where the data no longer lives.
+Booking BookRehomedAway(Balance& balance) {
+  Booking booking;
+  booking.before = balance.actual;
+  booking.returned = balance.missing;
+  balance.missing = 0;
+  balance.actual = 0;
+  balance.surplus = 0;
+  balance.permitted = 0;
+  balance.retired = true;
+  return booking;
+}
+
 std::string_view NameOf(Verdict verdict) {
   switch (verdict) {
     case Verdict::kClear:
@@ -169,6 +199,7 @@ std::string_view NameOf(Verdict verdict) {
 
 Verdict VerdictOf(const Balance& balance, int32_t source_epoch) {
   if (balance.missing > 0) return Verdict::kFiring;
+  if (balance.retired) return Verdict::kClear;
   if (balance.opening == Opening::kUnopened || balance.opening == Opening::kUnknown ||
       balance.written_only || balance.epoch != source_epoch) {
     return Verdict::kUnknown;

@@ -63,6 +63,7 @@ struct RunContext {
   enum class Gap : uint8_t { kNone, kQuarantined, kBlind };
   Gap gap = Gap::kNone;  // what happened to the source since the partition was last observed
   bool watched_since_day = true;  // the source had no gap since the day began
+  bool permits_expired = false;   // what is left of a permit is void
   int32_t epoch = 0;
 };
 
@@ -105,6 +106,10 @@ Booking BookRecount(int64_t counted, int32_t epoch, Balance& balance);
 // A permit explains what is already missing, at most `events`; what is left of it explains later
 // decreases until the permit expires (the caller sets `permitted` back to 0 then).
 Booking BookPermit(int64_t events, Balance& balance);
+
+// The partition was re-homed: to here, with `events` of the other server's copy, or away from here.
+Booking BookRehomedHere(int64_t events, Balance& balance);
+Booking BookRehomedAway(Balance& balance);
 
 enum class Verdict : uint8_t { kClear, kFiring, kUnknown };
 std::string_view NameOf(Verdict verdict);

@@ -50,16 +50,14 @@ class BalanceBook {
   size_t capacity_;
   bool table_empty_ = false;  // a fresh ledger: nothing to look up
   Statement select_;
-  BookedPartition& Stored(size_t index) const {
-    return blocks_[index / kBlock][index % kBlock];
-  }
+  BookedPartition& Stored(size_t index) const { return blocks_[index / kBlock][index % kBlock]; }
 
   static constexpr size_t kBlock = 16'384;  // partitions; stable addresses, and no doubling
   struct Place {
     uint32_t index = 0;  // + 1 into partitions_, 0: free
     uint32_t tag = 0;    // of the hash: a probe need not look at the partition
   };
-  std::vector<Place> slots_;     // open addressing
+  std::vector<Place> slots_;  // open addressing
   std::vector<std::unique_ptr<BookedPartition[]>> blocks_;
   size_t stored_ = 0;
   std::vector<BookedPartition*> dirty_;

@@ -101,6 +101,8 @@ class Ledger {
   // Arithmetic of one fact; changes row's derived columns and the balance.
   Booking Book(FactRow& row, Balance& balance, SegmentSet* segments);
   Booking BookRewrite(FactRow& row, const Source* source, Balance& balance);
+  Booking BookOperatorPermit(const FactRow& row, Balance& balance);
+  bool PermitsExpired(const FactRow& row, const Balance& balance);
   void JudgeByBase(FactRow& row, Booking& booking);
   bool Retired(const FactRow& row, const Balance& balance) const;
   SegmentSet& Segments(const PartitionKey& key);

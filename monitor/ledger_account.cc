@@ -183,15 +183,14 @@ void Ledger::Append(FactRow& row, BookedPartition& partition) {
 }
 
 Booking Ledger::Book(FactRow& row, Balance& balance, SegmentSet* segments) {
-  if (Retired(row, balance)) balance = {.last = balance.last, .logged_until = balance.logged_until};
+  if (balance.retired || Retired(row, balance)) balance = {.last = balance.last, .logged_until = balance.logged_until};
   const Source* source = row.source ? sources_.ById(row.source) : nullptr;
   Booking booking;
   booking.before = balance.actual;
   if (row.kind == FactKind::kRecount) {
     booking = BookRecount(row.counts.written, row.epoch, balance);
   } else if (row.kind == FactKind::kPermit) {
-    const json detail = ParseDetail(row.detail);
-    booking = BookPermit(detail.value("events", int64_t{0}), balance);
+    booking = BookOperatorPermit(row, balance);
   } else if (segments && row.kind == FactKind::kRun) {
     if (const auto run = ParseSegmentRun(row.detail)) {
       booking = BookSegmentRun(*run, row.counts, source->conservation, row.seq, *segments, balance);
@@ -215,9 +214,36 @@ Booking Ledger::Book(FactRow& row, Balance& balance, SegmentSet* segments) {
   return booking;
 }
 
+Booking Ledger::BookOperatorPermit(const FactRow& row, Balance& balance) {
+  const json detail = ParseDetail(row.detail);
+  const std::string kind = TextAt(detail, "kind");
+  const auto events = detail.find("events");
+  const int64_t count =
+      events != detail.end() && events->is_number_integer() ? events->get<int64_t>() : 0;
+  if (kind == "rehomed") return BookRehomedHere(count, balance);
+  if (kind == "rehomed_away") return BookRehomedAway(balance);
+  if (const int64_t expires = TimeAt(detail, "expires_at"); expires != 0) {
+    Statement insert = database_.Prepare(ledger_sql::kInsertPermit);
+    insert.Run({Cell::Of(int64_t{row.partition.project}), Cell::Of(int64_t{row.partition.day}),
+                Cell::Of(int64_t{row.partition.format}), Cell::Of(int64_t{row.partition.server}),
+                Cell::Of(row.seq), Cell::Of(kind), Cell::Of(expires), Cell::Of(row.detail)});
+  }
+  return BookPermit(count, balance);
+}
+
+// One permit without an end keeps what is left of all valid: the balance holds their sum.
+bool Ledger::PermitsExpired(const FactRow& row, const Balance& balance) {
+  if (balance.permitted == 0) return false;
+  Statement permits = database_.Prepare(ledger_sql::kPermitEnd);
+  permits.Bind({Cell::Of(int64_t{row.partition.project}), Cell::Of(int64_t{row.partition.day}),
+                Cell::Of(int64_t{row.partition.format}), Cell::Of(int64_t{row.partition.server})});
+  return permits.Step() && !permits.IsNull(0) && permits.Integer(0) < row.logged_at;
+}
+
 Booking Ledger::BookRewrite(FactRow& row, const Source* source, Balance& balance) {
   RunContext context;
   context.epoch = row.epoch;
+  context.permits_expired = PermitsExpired(row, balance);
   if (source) {
     context.gap = SourceBook::Between(*source, balance.epoch, row.epoch);
     context.watched_since_day =

@@ -39,6 +39,11 @@ inline constexpr const char* kSelectSegments =
     "SELECT name, records, live, seq FROM segment WHERE project = ? AND day = ? AND format = ? AND "
     "server = ?";
 inline constexpr const char* kKnownOperatorFact = "SELECT 1 FROM fact WHERE kind = ? AND run = ?";
+inline constexpr const char* kInsertPermit =
+    "INSERT OR REPLACE INTO permit VALUES (?,?,?,?,?,?,?,?)";
+inline constexpr const char* kPermitEnd =
+    "SELECT max(expires_at) FROM permit WHERE project = ? AND day = ? AND format = ? AND server = "
+    "?";
 inline constexpr const char* kUpsertTally =
     "INSERT INTO tally VALUES (?1,?2,?3,?4,?5) ON CONFLICT(format) DO UPDATE SET runs = runs + ?2, "
     "failed = failed + ?3, written = written + ?4, missing = missing + ?5";

@@ -132,6 +132,7 @@ SELECT server.text AS server, project.text AS project,
   CASE b.opening WHEN 0 THEN 'unopened' WHEN 1 THEN 'unknown' WHEN 2 THEN 'unverified' ELSE 'known' END
     AS opening,
   CASE WHEN b.missing > 0 THEN 'firing'
+       WHEN b.marks & 4 THEN 'clear'
        WHEN b.opening IN (0, 1) OR b.marks & 2
          OR b.epoch <> (SELECT coalesce(max(epoch), 0) FROM gap WHERE gap.source = b.source)
        THEN 'unknown' ELSE 'clear' END AS verdict,

@@ -2,8 +2,8 @@
 
 #include <sqlite3.h>
 
-#include <cctype>
 #include <algorithm>
+#include <cctype>
 #include <cstring>
 #include <map>
 
@@ -306,8 +306,12 @@ void Statement::BindOne(int parameter, const Cell& cell) {
   const int size = static_cast<int>(cell.text.size());
   int code = SQLITE_OK;
   switch (cell.kind) {
-    case Cell::Kind::kNull: code = sqlite3_bind_null(statement, at); break;
-    case Cell::Kind::kInteger: code = sqlite3_bind_int64(statement, at, cell.integer); break;
+    case Cell::Kind::kNull:
+      code = sqlite3_bind_null(statement, at);
+      break;
+    case Cell::Kind::kInteger:
+      code = sqlite3_bind_int64(statement, at, cell.integer);
+      break;
     case Cell::Kind::kText:
       code = sqlite3_bind_text(statement, at, cell.text.data() ? cell.text.data() : "", size,
                                SQLITE_TRANSIENT);

@@ -48,10 +48,10 @@ class Database {
   void Execute(const char* sql);
   // The statement must not outlive the database.
   Statement Prepare(std::string_view sql);
-  // Inserts `rows` rows into `table`, which has `columns` columns, through a virtual table (1.5 times
-  // as fast as bound inserts). `fill(row, cells)` sets all cells of a row. Columns that are the same
-  // in a whole block of rows are bound once and cost nothing a row. `verb`: "INSERT" or "INSERT OR
-  // REPLACE".
+  // Inserts `rows` rows into `table`, which has `columns` columns, through a virtual table (1.5
+  // times as fast as bound inserts). `fill(row, cells)` sets all cells of a row. Columns that are
+  // the same in a whole block of rows are bound once and cost nothing a row. `verb`: "INSERT" or
+  // "INSERT OR REPLACE".
   void InsertAll(std::string_view verb, std::string_view table, size_t columns, size_t rows,
                  const std::function<void(size_t row, Cell* cells)>& fill);
 

@@ -297,6 +297,43 @@ TEST_CASE("a permit explains what is missing, at most that", "[ledger]") {
   CHECK(ledger.Balance("missing") == "40");
 }
 
+TEST_CASE("a permit given in advance explains a later loss until it expires", "[ledger]") {
+  LedgerFixture ledger;
+  ledger.Commit({.run = "1", .fresh = 100, .written = 100});
+  ledger.Commit(
+      {.at = "2016-02-22T12:30:00Z",
+       .run = "permit-1",
+       .kind = FactKind::kPermit,
+       .detail = R"({"kind":"decrease","events":30,"expires_at":"2016-02-22T14:00:00Z"})"});
+  ledger.Commit({.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 80, .written = 80});
+  CHECK(ledger.Balance("missing") == "0");
+  ledger.Commit({.at = "2016-02-22T15:00:00Z", .run = "3", .existing = 75, .written = 75});
+  CHECK(ledger.Balance("missing") == "5");  // ten were left of the permit, but it had expired
+}
+
+TEST_CASE("a re-homed partition must open on the other server with what it had here", "[ledger]") {
+  LedgerFixture ledger;
+  ledger.Commit({.run = "1", .fresh = 100, .written = 100});
+  ledger.Commit({.at = "2016-02-22T12:30:00Z",
+                 .run = "permit-1",
+                 .kind = FactKind::kPermit,
+                 .detail = R"({"kind":"rehomed_away"})"});
+  ledger.Commit({.at = "2016-02-22T12:30:00Z",
+                 .run = "permit-2",
+                 .kind = FactKind::kPermit,
+                 .detail = R"({"kind":"rehomed","events":100})",
+                 .server = "data-2"});
+  ledger.Commit({.at = "2016-02-22T13:00:00Z",
+                 .run = "9",
+                 .existing = 90,
+                 .fresh = 1,
+                 .written = 91,
+                 .server = "data-2"});
+  CHECK(ledger.Query("SELECT missing FROM balances WHERE server = 'data-2'") == "10");
+  CHECK(ledger.Query("SELECT missing FROM balances WHERE server = 'data-1'") == "0");
+  CHECK(ledger.Query("SELECT actual FROM balances WHERE server = 'data-1'") == "0");
+}
+
 TEST_CASE("a backfill that is killed has the same balances when it is opened again", "[ledger]") {
   LedgerFixture ledger;
   std::filesystem::remove(ledger.directory / "ledger.db");

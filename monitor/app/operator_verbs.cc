@@ -45,6 +45,22 @@ int Deliver(const Config& config, const std::vector<OperatorEntry>& entries,
   return kDone;
 }
 
+// Two entries: what was here is expected there, and nothing is expected here any more.
+void Rehome(const PermitOptions& options, const BalanceRow& balance, OperatorEntry entry,
+            std::vector<OperatorEntry>& entries) {
+  nlohmann::json detail{
+      {"kind", "rehomed_away"}, {"reason", options.reason}, {"to", options.to_server}};
+  entry.detail = detail.dump();
+  entries.push_back(entry);
+  detail = {{"kind", "rehomed"},
+            {"reason", options.reason},
+            {"from", balance.server},
+            {"events", balance.actual.value_or(0)}};
+  entry.server = options.to_server;
+  entry.detail = detail.dump();
+  entries.push_back(entry);
+}
+
 // One entry for each partition that the words on the command line mean.
 Result<std::vector<OperatorEntry>> Expand(const PermitOptions& options, const Config& config,
                                           OperatorEntry entry) {
@@ -58,6 +74,7 @@ Result<std::vector<OperatorEntry>> Expand(const PermitOptions& options, const Co
     entry.server = balance.server;
     entry.day = balance.day;
     entry.format = balance.format;
+    if (options.kind == "rehomed") return Rehome(options, balance, entry, entries);
     entries.push_back(entry);
   });
   if (!read) return tl::unexpected<Error>(read.error());
@@ -76,6 +93,10 @@ int Permit(const Settings& settings, const PermitOptions& options) {
   auto config = LoadConfig(settings);
   if (!config) return Report(Usage(config.error().message));
   const bool move = options.kind == "move";
+  const bool rehomed = options.kind == "rehomed";
+  if (rehomed && (options.server.empty() || options.to_server.empty())) {
+    return Report(Usage("--kind rehomed needs --on FROM and --to SERVER"));
+  }
   if (options.kind == "decrease" && options.events <= 0) {
     return Report(Usage("--events says how many events may disappear, at least 1"));
   }

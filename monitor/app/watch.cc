@@ -6,7 +6,11 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <charconv>
+
+#include "dashboards/documents.h"
 #include "dashboards/metrics.h"
+#include "monitor/ledger_view.h"
 
 namespace {
 
@@ -17,6 +21,12 @@ int SignalDescriptor() {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signalfd(-1, &signals, SFD_CLOEXEC);
+}
+
+HttpServer::Options ServerOptions(const Config& config) {
+  HttpServer::Options options;
+  options.listen = config.listen;
+  return options;
 }
 
 }  // namespace
@@ -36,7 +46,7 @@ Result<std::unique_ptr<Watch>> Watch::Start(const Settings& settings, const Cloc
 }
 
 Watch::Watch(const Settings& settings, const Clock& clock, const Config& config)
-    : settings_(settings), clock_(clock), http_({.listen = config.listen}) {
+    : settings_(settings), clock_(clock), http_(ServerOptions(config)) {
   AddRoutes();
 }
 
@@ -50,6 +60,7 @@ void Watch::AddRoutes() {
     return healthy;
   });
   http_.Get("/-/ready", [this](const HttpRequest&) { return Ready(); });
+  http_.Get("/api/v1/facts", [this](const HttpRequest& request) { return Facts(request); });
   http_.Post("/-/reload", [this](const HttpRequest& request) {
     if (!request.FromLoopback()) {
       return ErrorResponse(403, "forbidden", "reload is for this machine alone");
@@ -74,6 +85,36 @@ HttpResponse Watch::Metrics() {
   response.content_type = kMetricsContentType;
   response.body = RenderMetrics(RollcallMetrics(status));
   return response;
+}
+
+// The facts after a sequence number, at most `limit`, oldest first: what a shipper or an auditor
+// pages.
+HttpResponse Watch::Facts(const HttpRequest& request) {
+  const auto number = [&](const char* key, int64_t absent) {
+    const std::string text = request.QueryValue(key);
+    int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (text.empty()) return absent;
+    return error == std::errc() && end == text.data() + text.size() && value >= 0 ? value : -1;
+  };
+  const int64_t after = number("after", 0);
+  const int64_t limit = number("limit", 1000);
+  if (after < 0 || limit < 1 || limit > 10'000) {
+    return ErrorResponse(400, "bad_request", "after and limit are numbers, limit at most 10000");
+  }
+  std::string ledger;
+  {
+    const std::lock_guard lock(session_mutex_);
+    if (!session_) return ErrorResponse(503, "not_ready", "reloading");
+    ledger = session_->config().ledger;
+  }
+  auto view = LedgerView::Open(ledger);
+  if (!view) return ErrorResponse(503, "ledger", view.error().message);
+  Document facts = Document::array();
+  auto read = view->FactsAfter(after, limit,
+                               [&](const FactEntry& fact) { facts.push_back(FactDocument(fact)); });
+  if (!read) return ErrorResponse(503, "ledger", read.error().message);
+  return JsonResponse(Write(facts, -1));
 }
 
 HttpResponse Watch::Ready() {

@@ -24,6 +24,7 @@ class Watch {
   void AddRoutes();
   HttpResponse Metrics();
   HttpResponse Ready();
+  HttpResponse Facts(const HttpRequest& request);
 
   const Settings settings_;
   const Clock& clock_;
