@@ -1,28 +1,15 @@
 #pragma once
 
 #include <unistd.h>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 
 #include "monitor/ledger.h"
 #include "tests/catch.h"
+#include "tests/temporary_directory.h"
 
 // Shared by the tests of the ledger: a ledger in a directory of its own, and runs written as one
 // would write a log line.
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = std::filesystem::temp_directory_path() / "rollcall-test-XXXXXX";
-    path_ = mkdtemp(name.data());
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 // Remembers what it was shown; finds a count_drop while events are missing.
 class RecordingRules final : public RuleBook {

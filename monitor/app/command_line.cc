@@ -40,7 +40,8 @@ struct Verbs {
                      "configuration file (default /etc/rollcall/rollcall.yml)");
     verb->add_option("--server", settings.server, "name of this data server");
     verb->add_option("--ledger", settings.ledgers,
-                     "ledger file; repeat it where ledgers are only read");
+                     "ledger file; repeat it where ledgers are only read")
+        ->allow_extra_args(false);  // one word a flag, so that a LOG may follow
     verb->add_option("--format", settings.format, "output: table, json or csv")
         ->check(CLI::IsMember({"table", "json", "csv"}));
     return verb;

@@ -158,6 +158,7 @@ Result<void> Watch::Reload() {
 }
 
 int RunWatch(const Settings& settings) {
+  spdlog::drop("rollcall");
   spdlog::set_default_logger(spdlog::stderr_logger_mt("rollcall"));
   spdlog::set_pattern("ts=%Y-%m-%dT%H:%M:%S.%eZ level=%l %v", spdlog::pattern_time_type::utc);
   const int signals = SignalDescriptor();
