@@ -30,6 +30,11 @@ constexpr const char* kResolveDue =
     "UPDATE alert SET state = 'resolved', ends_at = fires_at WHERE state = 'firing' AND "
     "clear_since "
     "IS NOT NULL AND fires_at <= ?1";
+// Ten partitions that lost something in a gap are no accident (DESIGN section 3, "Gaps").
+constexpr const char* kManyLostInGap =
+    "UPDATE alert SET severity = 'critical' WHERE rule = 'lost_in_gap' AND state <> 'resolved' AND "
+    "severity = 'warning' AND (SELECT count(*) FROM alert WHERE rule = 'lost_in_gap' AND "
+    "state = 'firing') >= 10";
 constexpr const char* kRetire =
     "UPDATE alert SET state = 'resolved', ends_at = ?3 WHERE format = ?1 AND project IS NOT NULL "
     "AND "
@@ -52,6 +57,7 @@ AlertBook::AlertBook(Database& database, Names& names, const RuleBook& rules)
       any_(database.Prepare(kAny)),
       fire_due_(database.Prepare(kFireDue)),
       resolve_due_(database.Prepare(kResolveDue)),
+      many_lost_in_gap_(database.Prepare(kManyLostInGap)),
       retire_(database.Prepare(kRetire)),
       acknowledge_(database.Prepare(kAcknowledge)) {}
 
@@ -103,6 +109,7 @@ bool AlertBook::AnyOpen(const PartitionKey& key) {
 void AlertBook::Tick(int64_t now) {
   fire_due_.Run({Cell::Of(now)});
   resolve_due_.Run({Cell::Of(now)});
+  many_lost_in_gap_.Run({});
 }
 
 void AlertBook::Retire(int64_t format, int32_t day, int64_t now) {

@@ -36,5 +36,5 @@ class AlertBook {
   Names& names_;
   const RuleBook& rules_;
   Statement find_, insert_, update_, clear_, resolve_, drop_, any_, fire_due_, resolve_due_,
-      retire_, acknowledge_;
+      many_lost_in_gap_, retire_, acknowledge_;
 };

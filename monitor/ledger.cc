@@ -128,7 +128,7 @@ Ledger::Ledger(const Options& options, const Config& config, const RuleBook& rul
       upsert_output_(database_.Prepare(ledger_sql::kUpsertOutput)),
       find_outputs_(database_.Prepare(ledger_sql::kFindOutputs)),
       open_run_(database_.Prepare(ledger_sql::kOpenRun)),
-      close_run_(database_.Prepare(ledger_sql::kCloseRun)),
+      close_run_(database_.Prepare(ledger_sql::kCloseRuns)),
       upsert_segment_(database_.Prepare(ledger_sql::kUpsertSegment)),
       select_segments_(database_.Prepare(ledger_sql::kSelectSegments)),
       known_operator_fact_(database_.Prepare(ledger_sql::kKnownOperatorFact)) {}

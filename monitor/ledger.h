@@ -87,6 +87,7 @@ class Ledger {
   void AccountPartition(FactRow& row, const Fact& fact);
   void AccountGap(FactRow& row, const Batch& batch, const Fact& fact);
   void AccountOperator(FactRow& row, const Batch& batch, const Fact& fact);
+  bool IsSegments(const FactRow& row);
   void Append(FactRow& row, BookedPartition& partition);
   void AppendLate(FactRow& row, BookedPartition& partition);
   void WriteRows();

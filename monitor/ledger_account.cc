@@ -157,6 +157,11 @@ void Ledger::PushRow(FactRow& row) {
   ++outcome_.facts;
 }
 
+bool Ledger::IsSegments(const FactRow& row) {
+  const Source* source = row.source ? sources_.ById(row.source) : nullptr;
+  return source && source->shape == Shape::kSegments;
+}
+
 void Ledger::Append(FactRow& row, BookedPartition& partition) {
   Balance& balance = partition.balance;
   // A run that does not find what the previous one left may be a retry of that one.
@@ -167,7 +172,7 @@ void Ledger::Append(FactRow& row, BookedPartition& partition) {
   const int64_t missing = balance.missing;
   row.previous = balance.last;
   row.seq = head_.seq + 1;
-  const bool segments = row.source && sources_.ById(row.source)->shape == Shape::kSegments;
+  const bool segments = IsSegments(row);
   const Booking booking = Book(row, balance, segments ? &Segments(row.partition) : nullptr);
   if (segments) {
     rebuilt_ = true;
@@ -183,7 +188,8 @@ void Ledger::Append(FactRow& row, BookedPartition& partition) {
 }
 
 Booking Ledger::Book(FactRow& row, Balance& balance, SegmentSet* segments) {
-  if (balance.retired || Retired(row, balance)) balance = {.last = balance.last, .logged_until = balance.logged_until};
+  if (balance.retired || Retired(row, balance))
+    balance = {.last = balance.last, .logged_until = balance.logged_until};
   const Source* source = row.source ? sources_.ById(row.source) : nullptr;
   Booking booking;
   booking.before = balance.actual;
@@ -304,7 +310,8 @@ void Ledger::Observe(const FactRow& row, const Booking& booking, BookedPartition
   if (has_open_runs_ && row.kind != FactKind::kSegmentsDeleted) {
     close_run_.Run({Cell::Of(int64_t{row.partition.project}), Cell::Of(int64_t{row.partition.day}),
                     Cell::Of(int64_t{row.partition.format}),
-                    Cell::Of(int64_t{row.partition.server}), Cell::Of(row.run)});
+                    Cell::Of(int64_t{row.partition.server}), Cell::Of(row.run),
+                    Cell::Of(int64_t{!IsSegments(row)}), Cell::Of(row.logged_at)});
   }
   if (!booking.remarkable() && !partition.balance.alerting) return;
   if (booking.lost > 0) {

@@ -1,5 +1,6 @@
 #include "monitor/ledger.h"
 
+#include "rules/engine.h"
 #include "tests/ledger_fixture.h"
 
 // DESIGN section 3, sentence by sentence, with numbers, through the ledger and its public views.
@@ -390,6 +391,48 @@ TEST_CASE("facts cannot be changed or deleted", "[ledger]") {
   database->Rollback();
   database->Execute("DELETE FROM fact");
   CHECK_FALSE(database->Check());
+}
+
+TEST_CASE("a started run without an end is overdue after six hours, until a later run ends",
+          "[ledger]") {
+  LedgerFixture ledger;
+  ledger.Commit({.run = "1", .written = kUnknownCount, .kind = FactKind::kStartedRun});
+  REQUIRE(ledger.ledger->Tick(ParseTime("2016-02-22T17:59:00Z").value()));
+  CHECK(ledger.rules.overdue.empty());
+  REQUIRE(ledger.ledger->Tick(ParseTime("2016-02-22T18:01:00Z").value()));
+  REQUIRE(ledger.rules.overdue.size() == 1);
+  CHECK(ledger.rules.overdue[0].run == "1");
+  ledger.Commit({.at = "2016-02-22T18:30:00Z", .run = "2", .fresh = 1, .written = 1});
+  REQUIRE(ledger.ledger->Tick(ParseTime("2016-02-22T19:00:00Z").value()));
+  CHECK(ledger.rules.overdue.size() == 1);
+}
+
+TEST_CASE("ten losses in one gap are critical", "[ledger]") {
+  LedgerFixture ledger;
+  for (int i = 0; i < 10; ++i) {
+    ledger.Add({.project = "p" + std::to_string(i), .run = "1", .fresh = 100, .written = 100});
+  }
+  ledger.Commit();
+  ledger.AddGap(FactKind::kBlind, "truncated");
+  for (int i = 0; i < 10; ++i) {
+    ledger.Add({.at = "2016-02-22T13:00:00Z",
+                .project = "p" + std::to_string(i),
+                .run = "2",
+                .existing = 90,
+                .written = 90});
+  }
+  const RuleEngine engine(ledger.config);
+  ledger.ledger.reset();
+  auto opened = Ledger::Open({ledger.directory / "ledger.db", "data-1"}, ledger.config, engine);
+  REQUIRE(opened);
+  ledger.ledger = std::move(*opened);
+  ledger.Commit();
+  CHECK(ledger.Query("SELECT count(*) FROM alerts WHERE rule = 'lost_in_gap' AND severity = "
+                     "'warning'") == "10");
+  REQUIRE(ledger.ledger->Tick(ParseTime("2016-02-22T13:01:00Z").value()));
+  CHECK(ledger.Query("SELECT count(*) FROM alerts WHERE rule = 'lost_in_gap' AND severity = "
+                     "'critical'") == "10");
+  ledger.ledger.reset();
 }
 
 TEST_CASE("a format written to another directory is shown to the rules", "[ledger]") {

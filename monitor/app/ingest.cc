@@ -11,9 +11,9 @@
 #include <thread>
 
 #include "collectors/compaction_log.h"
-#include "dashboards/table.h"
 #include "monitor/app/operator_inbox.h"
 #include "monitor/app/progress.h"
+#include "monitor/grouped.h"
 #include "monitor/ledger.h"
 #include "monitor/queue.h"
 #include "rules/engine.h"

@@ -6,7 +6,7 @@
 #include <array>
 #include <cstdio>
 
-#include "dashboards/table.h"
+#include "monitor/grouped.h"
 
 namespace {
 constexpr std::chrono::milliseconds kTerminalInterval{200};

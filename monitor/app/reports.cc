@@ -6,6 +6,8 @@
 
 #include "dashboards/documents.h"
 #include "dashboards/table.h"
+#include "dashboards/timeline_input.h"
+#include "monitor/grouped.h"
 #include "monitor/ledger_view.h"
 #include "rules/impact_input.h"
 
@@ -83,6 +85,14 @@ std::string Words(const Document& value) {
   return value.is_string() ? value.get<std::string>() : "unknown";
 }
 
+void PrintTotals(const Document& totals) {
+  std::printf("%s %s missing of %s, in %s project-days of %s projects%s\n",
+              Count(totals["events_missing"]).c_str(), Words(totals["unit"]).c_str(),
+              Count(totals["events_expected"]).c_str(), Count(totals["project_days"]).c_str(),
+              Count(totals["projects"]).c_str(),
+              totals["certain"].get<bool>() ? "" : " (at least: some copies are unknown)");
+}
+
 // The sentence that a person on call wants first.
 void PrintImpactSummary(const Document& impact) {
   const Document& totals = impact["totals"];
@@ -91,16 +101,14 @@ void PrintImpactSummary(const Document& impact) {
                 totals["certain"].get<bool>() ? "" : ", as far as the ledger can tell");
     return;
   }
-  std::printf("%s events missing of %s, in %s project-days of %s projects%s\n",
-              Count(totals["events_missing"]).c_str(), Count(totals["events_expected"]).c_str(),
-              Count(totals["project_days"]).c_str(), Count(totals["projects"]).c_str(),
-              totals["certain"].get<bool>() ? "" : " (at least: some copies are unknown)");
+  if (totals["project_days"] != 0) PrintTotals(totals);
+  for (const Document& other : totals["other_units"]) PrintTotals(other);
   for (const Document& incident : impact["incidents"]) {
-    std::printf("  %s: %s by version %s, since %s, %s servers, %s projects, %s events\n",
+    std::printf("  %s: %s by version %s, since %s, %s servers, %s projects, %s %s\n",
                 Words(incident["id"]).c_str(), Words(incident["cause"]).c_str(),
                 Words(incident["version"]).c_str(), Words(incident["first_at"]).c_str(),
                 Count(incident["servers"]).c_str(), Count(incident["projects"]).c_str(),
-                Count(incident["events_missing"]).c_str());
+                Count(incident["events_missing"]).c_str(), Words(incident["unit"]).c_str());
   }
   std::printf("\n");
 }
@@ -134,26 +142,9 @@ int Timeline(const Settings& settings, const TimelineOptions& options) {
   }
   auto ledgers = Open(settings);
   if (!ledgers) return Report(ledgers.error());
-  TimelineInput input;
-  for (LedgerView& view : ledgers->views) {
-    auto read = view.Timeline(options.project, options.day, options.server,
-                              [&](FactEntry fact) { input.facts.push_back(std::move(fact)); });
-    if (!read) return Report(read.error());
-    auto alerts = view.Alerts("");
-    if (!alerts) return Report(alerts.error());
-    for (AlertRow& alert : *alerts) {
-      if (alert.project != options.project) continue;
-      if (!options.day.empty() && alert.day != options.day) continue;
-      if (!options.server.empty() && alert.server != options.server) continue;
-      input.alerts.push_back(std::move(alert));
-    }
-    auto blind = view.Blind(options.project);
-    if (!blind) return Report(blind.error());
-    for (BlindRow& row : *blind) {
-      if (row.touches) input.blind.push_back(std::move(row));
-    }
-  }
-  const Document document = TimelineDocument(input);
+  auto input = ReadTimelineInput(ledgers->views, options.project, options.day, options.server);
+  if (!input) return Report(input.error());
+  const Document document = TimelineDocument(*input);
   Print(document, document, settings.format,
         {"at", "kind", "server", "day", "format", "run", "version", "before", "existing", "fresh",
          "duplicates", "deleted", "written", "lost", "missing", "cause", "verdict"});
