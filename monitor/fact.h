@@ -52,7 +52,7 @@ struct Fact {
   Text run;
   Text batch;
   Text version;
-  Text path;    // of the canonical file written
+  Text path;    // of the canonical file written, with {project} and {day} in their places
   Text detail;  // a JSON object, for what has no column
   // Counts in the source's unit, kUnknownCount where the log does not say.
   int64_t existing = kUnknownCount;

@@ -59,6 +59,8 @@ const std::map<std::string, std::set<std::string>>& Directions() {
       {"dashboards", {"dashboards", "rules", "monitor"}},
       {"monitor/app", {"monitor/app", "dashboards", "rules", "collectors", "monitor"}},
       {"tests", {"tests", "monitor/app", "dashboards", "rules", "collectors", "monitor"}},
+      // The demo's store is watched, so it shares nothing with who watches.
+      {"deploy", {"deploy"}},
   };
   return kDirections;
 }

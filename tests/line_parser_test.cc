@@ -89,11 +89,12 @@ std::string CreateError(const CompactionLogConfig& config) {
 }  // namespace
 
 TEST_CASE("a JSON line becomes a fact", "[line_parser]") {
-  CHECK(Parse(JsonConfig(), kCompactd) ==
-        std::string(NameOf(FactKind::kRun)) +
-            " 2016-02-22T17:02:11.123Z 2016-02-21 [data-3] [acme] [columnar] [r-17] [] [4.2.0] "
-            "[/data/columnar/acme/1] existing=1000 fresh=25 recovered=0 duplicates=3 deleted=2 "
-            "written=1020 ");
+  CHECK(
+      Parse(JsonConfig(), kCompactd) ==
+      std::string(NameOf(FactKind::kRun)) +
+          " 2016-02-22T17:02:11.123Z 2016-02-21 [data-3] [acme] [columnar] [r-17] [] [4.2.0] "
+          "[/data/columnar/{project}/1] existing=1000 fresh=25 recovered=0 duplicates=3 deleted=2 "
+          "written=1020 ");
 }
 
 TEST_CASE("a logfmt line becomes a fact", "[line_parser]") {

@@ -28,7 +28,7 @@ fixed_addresses=()
 if setarch -R true 2>/dev/null; then fixed_addresses=(setarch -R); fi
 
 own_sources() {
-  find monitor collectors rules dashboards tests -name node_modules -prune -o \
+  find monitor collectors rules dashboards tests deploy -name node_modules -prune -o \
     \( -name '*.h' -o -name '*.cc' \) -print
 }
 
