@@ -34,7 +34,8 @@ std::vector<Candidate> Candidates(const DayCase& day, const std::vector<FormatRo
     candidate.copies.push_back(&copy);
   }
   std::vector<Candidate> candidates;
-  for (auto& [key, candidate] : found) {
+  for (auto& entry : found) {
+    auto& candidate = entry.second;  // clang 14 cannot capture a structured binding
     candidate.serving = std::any_of(formats.begin(), formats.end(), [&](const FormatRow& format) {
       return format.serving && format.format == candidate.format;
     });

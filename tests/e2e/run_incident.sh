@@ -35,7 +35,8 @@ for format in json logfmt regex; do
 import json, sys
 alerts = json.load(open(sys.argv[1]))
 first_move = min(a["starts_at"] for a in alerts if a["rule"] == "output_moved")
-first_loss = min(l["at"] for l in json.load(open(sys.argv[2]))["losses"])
+partitions = json.load(open(sys.argv[2]))["partitions"]
+first_loss = min(p["first_loss_at"] for p in partitions if p.get("first_loss_at"))
 print(f"output_moved at {first_move}, the first loss at {first_loss}")
 sys.exit(first_move >= first_loss)
 END
