@@ -47,10 +47,11 @@ std::string Read(const std::vector<std::string>& paths, std::string_view line) {
 // ----
 
 struct Tree {
+  std::string key;  // in its parent
   Kind kind = Kind::kAbsent;
   std::string text;
   bool object = false;
-  std::vector<std::pair<std::string, Tree>> members;
+  std::vector<Tree> members;
 };
 
 class TreeBuilder final : public nlohmann::json_sax<nlohmann::json> {
@@ -92,7 +93,8 @@ class TreeBuilder final : public nlohmann::json_sax<nlohmann::json> {
     if (open_.empty()) {
       root = std::move(tree);
     } else {
-      open_.back().members.emplace_back(key_, std::move(tree));
+      tree.key = key_;
+      open_.back().members.push_back(std::move(tree));
     }
     return true;
   }
@@ -117,8 +119,8 @@ class TreeBuilder final : public nlohmann::json_sax<nlohmann::json> {
 };
 
 const Tree* First(const Tree& object, std::string_view key) {
-  for (const auto& [name, tree] : object.members) {
-    if (name == key) return &tree;
+  for (const Tree& tree : object.members) {
+    if (tree.key == key) return &tree;
   }
   return nullptr;
 }
