@@ -16,16 +16,14 @@ inline constexpr size_t kScanStep = 16;
 inline bool IsDigit(char c) { return static_cast<unsigned char>(c - '0') <= 9; }
 
 #if defined(__SSE2__)
-namespace byte_scan {
-inline __m128i Load(const char* at) {
+inline __m128i LoadStep(const char* at) {
   return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
 }
-inline __m128i Is(__m128i bytes, char c) { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)); }
-inline __m128i AtMost(__m128i bytes, char c) {
+inline __m128i StepIs(__m128i bytes, char c) { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)); }
+inline __m128i StepAtMost(__m128i bytes, char c) {
   return _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(c)), bytes);
 }
-inline unsigned Bits(__m128i found) { return static_cast<unsigned>(_mm_movemask_epi8(found)); }
-}  // namespace byte_scan
+inline unsigned StepBits(__m128i found) { return static_cast<unsigned>(_mm_movemask_epi8(found)); }
 #endif
 
 // Whether the `size` bytes at `at` are those at `literal`, which has kScanStep readable bytes
@@ -33,9 +31,8 @@ inline unsigned Bits(__m128i found) { return static_cast<unsigned>(_mm_movemask_
 inline bool StartsWith(const char* at, const char* end, const char* literal, size_t size) {
   if (static_cast<size_t>(end - at) < size) return false;
 #if defined(__SSE2__)
-  using namespace byte_scan;
   while (static_cast<size_t>(end - at) >= kScanStep) {
-    const unsigned same = Bits(_mm_cmpeq_epi8(Load(at), Load(literal)));
+    const unsigned same = StepBits(_mm_cmpeq_epi8(LoadStep(at), LoadStep(literal)));
     if (size <= kScanStep) return (~same & ((1U << size) - 1)) == 0;
     if (same != 0xFFFF) return false;
     at += kScanStep;
@@ -49,11 +46,10 @@ inline bool StartsWith(const char* at, const char* end, const char* literal, siz
 // The first quote, backslash or control character: what may end or spoil a quoted string.
 inline const char* FindStringEnd(const char* at, const char* end) {
 #if defined(__SSE2__)
-  using namespace byte_scan;
   for (; static_cast<size_t>(end - at) >= kScanStep; at += kScanStep) {
-    const __m128i bytes = Load(at);
-    const unsigned found =
-        Bits(_mm_or_si128(_mm_or_si128(Is(bytes, '"'), Is(bytes, '\\')), AtMost(bytes, 0x1F)));
+    const __m128i bytes = LoadStep(at);
+    const unsigned found = StepBits(_mm_or_si128(
+        _mm_or_si128(StepIs(bytes, '"'), StepIs(bytes, '\\')), StepAtMost(bytes, 0x1F)));
     if (found != 0) return at + std::countr_zero(found);
   }
 #endif
@@ -64,10 +60,9 @@ inline const char* FindStringEnd(const char* at, const char* end) {
 // The first quote, blank or control character: what may end or spoil a bare word.
 inline const char* FindWordEnd(const char* at, const char* end) {
 #if defined(__SSE2__)
-  using namespace byte_scan;
   for (; static_cast<size_t>(end - at) >= kScanStep; at += kScanStep) {
-    const __m128i bytes = Load(at);
-    const unsigned found = Bits(_mm_or_si128(Is(bytes, '"'), AtMost(bytes, 0x20)));
+    const __m128i bytes = LoadStep(at);
+    const unsigned found = StepBits(_mm_or_si128(StepIs(bytes, '"'), StepAtMost(bytes, 0x20)));
     if (found != 0) return at + std::countr_zero(found);
   }
 #endif
@@ -78,10 +73,9 @@ inline const char* FindWordEnd(const char* at, const char* end) {
 // The first byte that is no digit.
 inline const char* FindDigitsEnd(const char* at, const char* end) {
 #if defined(__SSE2__)
-  using namespace byte_scan;
   for (; static_cast<size_t>(end - at) >= kScanStep; at += kScanStep) {
-    const __m128i values = _mm_sub_epi8(Load(at), _mm_set1_epi8('0'));
-    const unsigned others = ~Bits(AtMost(values, 9)) & 0xFFFF;
+    const __m128i values = _mm_sub_epi8(LoadStep(at), _mm_set1_epi8('0'));
+    const unsigned others = ~StepBits(StepAtMost(values, 9)) & 0xFFFF;
     if (others != 0) return at + std::countr_zero(others);
   }
 #endif

@@ -253,7 +253,7 @@ std::string_view JsonLine::Reader::ReadObject(ondemand::object object, int node,
 std::string_view JsonLine::Reader::ReadArray(ondemand::array array, int depth) {
   for (auto item : array) {
     ondemand::value value;
-    if (std::move(item).get(value) != 0) return kNotJson;
+    if (item.get(value) != 0) return kNotJson;
     if (const auto reason = ReadValue(value, nullptr, depth); !reason.empty()) return reason;
   }
   return {};

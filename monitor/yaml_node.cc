@@ -161,7 +161,10 @@ class TreeBuilder final : public YAML::EventHandler {
     Frame& frame = open_.back();
     too_wide_ = too_wide_ || frame.node.items.size() + frame.node.entries.size() >= kMaxWidth;
     if (too_wide_) return;
-    if (frame.node.kind == YamlNode::Kind::kList) frame.node.items.push_back(std::move(node));
+    if (frame.node.kind == YamlNode::Kind::kList) {
+      frame.node.items.push_back(std::move(node));
+      return;
+    }
     if (frame.node.kind != YamlNode::Kind::kMap) return;
     if (frame.entry) {
       frame.entry->value = std::move(node);
