@@ -76,7 +76,7 @@ std::string Parse(LineParser& parser, std::string_view line) {
 
 std::string Parse(const CompactionLogConfig& config, std::string_view line) {
   auto parser = LineParser::Create(config).value();
-  const std::string first = Parse(parser, line);
+  std::string first = Parse(parser, line);
   CHECK(Parse(parser, line) == first);  // the second time by the template
   return first;
 }
