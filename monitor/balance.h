@@ -43,6 +43,7 @@ struct Balance {
   Opening opening = Opening::kUnopened;
   bool deleted_before = false;  // a deletion has been booked: what comes back is suspect
   bool written_only = false;    // the log lacks existing or fresh: never better than unknown
+  bool disordered = false;      // logged times of its chain do not only rise
   bool retired = false;         // past its retention, or re-homed
   uint8_t alerting = 0;         // rules with an open alert on it (bits of rules/), 0: none
 

@@ -10,6 +10,7 @@ constexpr size_t kFirstSlots = 1024;
 constexpr int64_t kDeletedBefore = 1;
 constexpr int64_t kWrittenOnly = 2;
 constexpr int64_t kRetired = 4;
+constexpr int64_t kDisordered = 8;
 constexpr int kAlertingShift = 8;
 
 constexpr size_t kColumns = 14;
@@ -29,7 +30,7 @@ uint32_t TagOf(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
 
 int64_t Marks(const Balance& balance) {
   return (balance.deleted_before ? kDeletedBefore : 0) | (balance.written_only ? kWrittenOnly : 0) |
-         (balance.retired ? kRetired : 0) |
+         (balance.retired ? kRetired : 0) | (balance.disordered ? kDisordered : 0) |
          (static_cast<int64_t>(balance.alerting) << kAlertingShift);
 }
 
@@ -118,6 +119,7 @@ bool BalanceBook::Load(const PartitionKey& key, BookedPartition& partition) {
   balance.deleted_before = marks & kDeletedBefore;
   balance.written_only = marks & kWrittenOnly;
   balance.retired = marks & kRetired;
+  balance.disordered = marks & kDisordered;
   balance.alerting = static_cast<uint8_t>(marks >> kAlertingShift);
   return true;
 }

@@ -197,6 +197,8 @@ void Ledger::Recover() {
     SegmentSet* segments = nullptr;
     Book(row, partition.balance, segments);
     partition.balance.last = row.seq;
+    partition.balance.disordered =
+        partition.balance.disordered || row.logged_at < partition.balance.logged_until;
     partition.balance.logged_until = std::max(partition.balance.logged_until, row.logged_at);
     partition.source = row.source;
     partition.balance.alerting = alerts_.AnyOpen(row.partition);

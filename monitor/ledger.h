@@ -89,7 +89,9 @@ class Ledger {
   void AccountOperator(FactRow& row, const Batch& batch, const Fact& fact);
   bool IsSegments(const FactRow& row);
   void Append(FactRow& row, BookedPartition& partition);
+  void AppendAtEnd(FactRow& row, BookedPartition& partition);
   void AppendLate(FactRow& row, BookedPartition& partition);
+  void Insert(FactRow& row, BookedPartition& partition);
   void WriteRows();
   void WritePositions(const Batch& batch);
   std::future<ChainLink> ChainFacts();

@@ -167,8 +167,13 @@ void Ledger::Append(FactRow& row, BookedPartition& partition) {
   // A run that does not find what the previous one left may be a retry of that one.
   if (!row.batch.empty() && balance.last != 0 && row.counts.existing != balance.actual) {
     std::deque<std::string> storage;
-    if (Supersedes(row, LoadRow(balance.last, storage))) return AppendLate(row, partition);
+    if (Supersedes(row, LoadRow(balance.last, storage))) return Insert(row, partition);
   }
+  AppendAtEnd(row, partition);
+}
+
+void Ledger::AppendAtEnd(FactRow& row, BookedPartition& partition) {
+  Balance& balance = partition.balance;
   const int64_t missing = balance.missing;
   row.previous = balance.last;
   row.seq = head_.seq + 1;
@@ -179,6 +184,7 @@ void Ledger::Append(FactRow& row, BookedPartition& partition) {
     SaveSegments(row.partition, row.seq);
   }
   PushRow(row);
+  balance.disordered = balance.disordered || row.logged_at < balance.logged_until;
   balance.last = row.seq;
   balance.logged_until = std::max(balance.logged_until, row.logged_at);
   if (row.source) partition.source = row.source;
@@ -188,8 +194,11 @@ void Ledger::Append(FactRow& row, BookedPartition& partition) {
 }
 
 Booking Ledger::Book(FactRow& row, Balance& balance, SegmentSet* segments) {
-  if (balance.retired || Retired(row, balance))
-    balance = {.last = balance.last, .logged_until = balance.logged_until};
+  if (balance.retired || Retired(row, balance)) {
+    balance = {.last = balance.last,
+               .logged_until = balance.logged_until,
+               .disordered = balance.disordered};
+  }
   const Source* source = row.source ? sources_.ById(row.source) : nullptr;
   Booking booking;
   booking.before = balance.actual;

@@ -54,7 +54,27 @@ bool Ledger::Supersedes(const FactRow& retry, const FactRow& earlier) const {
          a.deleted == b.deleted;
 }
 
+// Usually a tie: several lines of a partition in one millisecond, in their order. While logged
+// times only rise along the chain, a known fact or a later one can only be among the newest.
 void Ledger::AppendLate(FactRow& row, BookedPartition& partition) {
+  const Balance& balance = partition.balance;
+  if (balance.disordered) return Insert(row, partition);
+  std::deque<std::string> storage;
+  for (int64_t seq = balance.last; seq != 0;) {
+    const FactRow known = LoadRow(seq, storage);
+    if (known.logged_at < row.logged_at) break;
+    if (SameFact(known, row)) {
+      ++outcome_.duplicate_facts;
+      return;
+    }
+    if (Later(known, row)) return Insert(row, partition);
+    seq = known.previous;
+  }
+  Append(row, partition);
+}
+
+// Into its place in the chain, which is then booked again; nowhere when it is there already.
+void Ledger::Insert(FactRow& row, BookedPartition& partition) {
   std::deque<std::string> storage;
   std::vector<FactRow> chain = LoadChain(partition.balance.last, storage);
   for (const FactRow& known : chain) {
@@ -98,6 +118,7 @@ void Ledger::Rebuild(BookedPartition& partition, std::vector<FactRow>& chain, in
       last_run = &row;
     }
     const Booking booking = Book(row, balance, set);
+    balance.disordered = balance.disordered || row.logged_at < balance.logged_until;
     balance.logged_until = std::max(balance.logged_until, row.logged_at);
     const bool changed = row.lost != was.lost || row.seq == new_seq;
     if (booking.remarkable() && changed && i + 1 < chain.size())

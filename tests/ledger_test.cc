@@ -249,6 +249,20 @@ TEST_CASE("a late fact rebuilds its partition's chain and no other", "[ledger]")
   CHECK(ledger.Query("SELECT before FROM runs WHERE run = 3") == "150");
 }
 
+TEST_CASE("runs of one millisecond follow each other, and are known when read again", "[ledger]") {
+  LedgerFixture ledger;
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < 20; ++i) {
+      ledger.Add({.run = std::to_string(i), .existing = i, .fresh = 1, .written = i + 1});
+    }
+    const CommitOutcome done = ledger.Commit();
+    CHECK(done.facts == (round == 0 ? 20 : 0));
+    CHECK(done.duplicate_facts == (round == 0 ? 0 : 20));
+  }
+  CHECK(ledger.Balance("actual") == "20");
+  CHECK(ledger.Balance("missing") == "0");
+}
+
 TEST_CASE("two formats derived from one read share the cause, each with its own net", "[ledger]") {
   LedgerFixture ledger;
   CanonicalFilesConfig columnar;
