@@ -281,7 +281,7 @@ TEST_CASE("a restart before any line changes no fact", "[rocksdb]") {
 namespace {
 
 // "EVENT_LOG_v1" lines with only what the joiner needs.
-std::string Event(int64_t micros, int64_t job, const std::string& event, json more = {}) {
+std::string Event(int64_t micros, int64_t job, const std::string& event, const json& more = {}) {
   json body = {{"time_micros", micros}, {"job", job}, {"event", event}};
   if (more.is_object()) body.update(more);
   return "2026/01/01-00:00:00.000000 7f EVENT_LOG_v1 " + body.dump();

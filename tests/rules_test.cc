@@ -71,7 +71,7 @@ nlohmann::json EvidenceOf(const Finding& finding) {
 
 // A ledger that is judged by the real rules.
 struct RuledLedger : LedgerFixture {
-  explicit RuledLedger(Config tuned = {}) {
+  explicit RuledLedger(const Config& tuned = {}) {
     config.rules = tuned.rules;
     engine = std::make_unique<RuleEngine>(config);
     ledger.reset();
