@@ -452,7 +452,7 @@ TEST_CASE("num_range_deletions absent is none, present is no record kept", "[roc
     return Event(1001, 2, "table_file_creation",
                  {{"cf_name", "a"}, {"file_number", 11}, {"table_properties", properties}});
   };
-  const auto written = [&](json properties) {
+  const auto written = [&](const json& properties) {
     return Join(Maker(), SourceConfig(),
                 {Event(1000, 2, "flush_started"), creation(properties),
                  Event(1002, 2, "flush_finished")})
