@@ -77,7 +77,7 @@ void FollowedFiles::Merge(const ListedLog& found, int order) {
 void FollowedFiles::MissFromListing(TailedFile& file) {
   file.order = -1;  // older than what has names
   // What could not be read while it had a name will not become readable without one.
-  if (file.log == nullptr || file.reported_blind) file.input.Close();
+  if ((file.log == nullptr && !file.pending) || file.reported_blind) file.input.Close();
   const auto state = file.input ? StateOf(file.input.fd()) : std::nullopt;
   if (state && *state != file.name.state) file.pending = true;
 }

@@ -67,10 +67,20 @@ bool Tail::Refresh() {
   if (files_.Refresh(must_list)) {
     MournGoneFiles();
     ReportListing();
+    HoldNewFiles();
   }
   FinishQuietFiles();
   if (files_.Pending() == nullptr) MournLostLogs();
   return files_.Pending() != nullptr || !blind_.empty();
+}
+
+// A file whose turn comes later may be compressed and deleted before it: an open one stays readable.
+void Tail::HoldNewFiles() {
+  if (!options_.follow) return;
+  for (const auto& file : files_.all()) {
+    if (files_.open_count() >= kMaxOpenFiles) return;
+    if (file->pending && file->log == nullptr && !file->input) OpenFile(*file);
+  }
 }
 
 void Tail::Begin(TailedFile& file) {

@@ -95,6 +95,7 @@ class Tail {
 
   // Reading (tail.cc)
   bool Refresh();
+  void HoldNewFiles();
   void Begin(TailedFile& file);
   std::optional<TailEvent> ReadOn();
   TailEvent Consume(const LineBlocks::Piece& piece);

@@ -56,7 +56,7 @@ class World {
     std::sort(expected.begin(), expected.end());
     std::sort(seen.begin(), seen.end());
     CHECK((seen == expected));
-    CHECK(rig_.blind.empty());
+    CHECK(rig_.BlindReasons() == Strings{});
   }
 
  private:

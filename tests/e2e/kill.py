@@ -89,6 +89,7 @@ class Watch:
 
     def start(self):
         with open(self.output, "ab") as output:
+            self.output_before = output.tell()
             self.process = subprocess.Popen(self.command, stdout=output, stderr=output)
 
     def require_alive(self):
@@ -97,13 +98,19 @@ class Watch:
                 tail = output.read()[-2000:].decode(errors="replace")
             raise Failure(f"watch ended by itself with {self.process.returncode}:\n{tail}")
 
+    def new_output(self):
+        with open(self.output, "rb") as output:
+            output.seek(self.output_before)
+            return output.read()
+
     def kill(self):
         self.require_alive()
         self.process.kill()
         self.process.wait()
 
     def terminate(self):
-        self.require_alive()
+        # A process that was only just started has not yet said what it does on SIGTERM.
+        wait_for(lambda: b" watching port=" in self.new_output(), 30, "watch is up", self)
         self.process.terminate()
         if self.process.wait(timeout=30) != 0:
             raise Failure(f"watch ended with {self.process.returncode} on SIGTERM")
