@@ -294,8 +294,7 @@ std::string_view JsonLine::Reader::ReadScalar(ondemand::value& value, const Edge
   if (token.size() < 2 || token.back() != '"') return kNotJson;
   std::string_view text = token.substr(1, token.size() - 2);
   // Taken either way: simdjson would skip a string that was only looked at, and a colon with it.
-  const auto error =
-      escapes_ ? value.get_string().get(text) : value.get_raw_json_string().error();
+  const auto error = escapes_ ? value.get_string().get(text) : value.get_raw_json_string().error();
   if (error != 0) return kNotJson;
   Set(edge, Kind::kText, text);
   return {};

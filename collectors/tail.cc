@@ -74,7 +74,8 @@ bool Tail::Refresh() {
   return files_.Pending() != nullptr || !blind_.empty();
 }
 
-// A file whose turn comes later may be compressed and deleted before it: an open one stays readable.
+// A file whose turn comes later may be compressed and deleted before it: an open one stays
+// readable.
 void Tail::HoldNewFiles() {
   if (!options_.follow) return;
   for (const auto& file : files_.all()) {
