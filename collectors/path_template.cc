@@ -8,12 +8,12 @@ bool WordCharacter(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-// `word` stands at `at` and is not part of a longer one.
+// `word` begins at `at`, where a word may begin, and is not part of a longer one.
 bool StandsAt(std::string_view path, size_t at, std::string_view word) {
-  if (word.empty() || path.compare(at, word.size(), word) != 0) return false;
+  if (word.empty() || path[at] != word[0]) return false;
   const size_t end = at + word.size();
-  return (at == 0 || !WordCharacter(path[at - 1])) &&
-         (end == path.size() || !WordCharacter(path[end]));
+  if (end > path.size() || (end < path.size() && WordCharacter(path[end]))) return false;
+  return std::memcmp(path.data() + at, word.data(), word.size()) == 0;
 }
 
 }  // namespace
@@ -28,10 +28,11 @@ std::string_view PathTemplate::Of(std::string_view path, std::string_view projec
     out += piece.size();
   };
   for (size_t at = 0; at < path.size();) {
-    if (StandsAt(path, at, project)) {
+    const bool may_begin = at == 0 || !WordCharacter(path[at - 1]);
+    if (may_begin && StandsAt(path, at, project)) {
       put(kProject);
       at += project.size();
-    } else if (StandsAt(path, at, day)) {
+    } else if (may_begin && StandsAt(path, at, day)) {
       put(kDay);
       at += day.size();
     } else {

@@ -78,17 +78,25 @@ int Digits(const char* text) {
 }
 
 // Days since 1970 of a date of our era (Howard Hinnant, "chrono-Compatible Low-Level Date
-// Algorithms", days_from_civil), which the standard library computes the slower way.
-std::optional<Day> CivilDay(int year, int month, int day) {
-  constexpr int kLengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  if (year < 0 || month < 1 || month > 12 || day < 1) return std::nullopt;
+// Algorithms", days_from_civil), which the standard library computes the slower way; kNoDate where
+// there is no such date. A number, not an optional: this runs twice a line.
+constexpr int kNoDate = INT32_MIN;
+int CivilDay(int year, int month, int day) {
+  static constexpr int8_t kLengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  if (year < 0 || month < 1 || month > 12 || day < 1) return kNoDate;
   const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-  if (day > kLengths[month - 1] + (leap && month == 2 ? 1 : 0)) return std::nullopt;
+  if (day > kLengths[month - 1] + (leap && month == 2 ? 1 : 0)) return kNoDate;
   const int y = year + 400 - (month <= 2 ? 1 : 0);  // + 400: never negative
   const int era = y / 400, year_of_era = y % 400;
   const int day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
   const int day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-  return Day{(era - 1) * 146'097 + day_of_era - 719'468};
+  return (era - 1) * 146'097 + day_of_era - 719'468;
+}
+
+std::optional<Day> DayOf(int year, int month, int day) {
+  const int days = CivilDay(year, month, day);
+  if (days == kNoDate) return std::nullopt;
+  return Day{days};
 }
 
 }  // namespace
@@ -147,12 +155,13 @@ std::optional<Time> ParseRfc3339(std::string_view text) {
   }
   const int hour = Digits<2>(at + 11), minute = Digits<2>(at + 14), second = Digits<2>(at + 17);
   const int millis = millis_given ? Digits<3>(at + 20) : 0;
-  const auto day = CivilDay(Digits<4>(at), Digits<2>(at + 5), Digits<2>(at + 8));
-  if ((hour | minute | second | millis) < 0 || hour > 23 || minute > 59 || second > 59 || !day) {
+  const int day = CivilDay(Digits<4>(at), Digits<2>(at + 5), Digits<2>(at + 8));
+  if ((hour | minute | second | millis) < 0 || hour > 23 || minute > 59 || second > 59 ||
+      day == kNoDate) {
     return slow();
   }
-  return AfterEpoch(day->days * int64_t{86'400'000} + hour * 3'600'000 + minute * 60'000 +
-                    second * 1000 + millis);
+  return AfterEpoch(day * int64_t{86'400'000} + hour * 3'600'000 + minute * 60'000 + second * 1000 +
+                    millis);
 }
 
 std::optional<Time> ParseUnixTime(std::string_view text, int exponent) {
@@ -192,11 +201,11 @@ std::optional<Day> ParseDayAs(std::string_view format, std::string_view text) {
   const char* at = text.data();
   if (format == "%Y-%m-%d") {
     if (text.size() != 10 || at[4] != '-' || at[7] != '-') return std::nullopt;
-    return CivilDay(Digits<4>(at), Digits<2>(at + 5), Digits<2>(at + 8));
+    return DayOf(Digits<4>(at), Digits<2>(at + 5), Digits<2>(at + 8));
   }
   if (format == "%Y%m%d") {
     if (text.size() != 8) return std::nullopt;
-    return CivilDay(Digits<4>(at), Digits<2>(at + 4), Digits<2>(at + 6));
+    return DayOf(Digits<4>(at), Digits<2>(at + 4), Digits<2>(at + 6));
   }
   int64_t millis = 0;
   const cctz::time_zone utc = cctz::utc_time_zone();
@@ -204,7 +213,7 @@ std::optional<Day> ParseDayAs(std::string_view format, std::string_view text) {
   if (!seconds) return std::nullopt;
   const auto date = cctz::civil_day(utc.lookup(*seconds).cs);
   if (date.year() < 0 || date.year() > 9999) return std::nullopt;
-  return CivilDay(static_cast<int>(date.year()), date.month(), date.day());
+  return DayOf(static_cast<int>(date.year()), date.month(), date.day());
 }
 
 Result<void> CheckDayFormat(std::string_view format) {

@@ -1,10 +1,9 @@
 #include "monitor/balance_book.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace {
-
-constexpr size_t kFirstSlots = 1024;
 
 // Bits of balance.marks; the open alerts are above them.
 constexpr int64_t kDeletedBefore = 1;
@@ -126,13 +125,15 @@ bool BalanceBook::Load(const PartitionKey& key, BookedPartition& partition) {
 
 BookedPartition& BalanceBook::Insert(const BookedPartition& partition) {
   if ((stored_ + 1) * 3 > slots_.size() * 2) Grow();
-  if (stored_ % kBlock == 0) blocks_.push_back(std::make_unique<BookedPartition[]>(kBlock));
+  if (stored_ % kBlock == 0) blocks_.emplace_back().reserve(kBlock);
   slots_[SlotOf(partition.key)] = {static_cast<uint32_t>(stored_ + 1), TagOf(Hash(partition.key))};
-  return Stored(stored_++) = partition;
+  BookedPartition& stored = blocks_.back().emplace_back(partition);
+  stored.index = static_cast<uint32_t>(stored_++) & 0x7fffffff;
+  return stored;
 }
 
 void BalanceBook::Grow() {
-  std::vector<Place> old(slots_.size() * 2);
+  decltype(slots_) old(slots_.size() * 2);
   slots_.swap(old);
   const size_t mask = slots_.size() - 1;
   for (const Place& place : old) {
@@ -145,8 +146,8 @@ void BalanceBook::Grow() {
 
 void BalanceBook::Touch(BookedPartition& partition) {
   if (partition.dirty) return;
-  partition.dirty = true;
-  dirty_.push_back(&partition);
+  partition.dirty = 1;
+  dirty_.push_back(partition.index);
 }
 
 // Sorted by project and day beside the pointer, so that sorting a million does not miss the cache a
@@ -159,9 +160,10 @@ void BalanceBook::Flush() {
   };
   std::vector<Entry> entries;
   entries.reserve(dirty_.size());
-  for (BookedPartition* partition : dirty_) {
-    const uint32_t day = static_cast<uint32_t>(partition->key.day) ^ 0x80000000u;
-    entries.push_back({static_cast<uint64_t>(partition->key.project) << 32 | day, partition});
+  for (const uint32_t index : dirty_) {
+    BookedPartition& partition = Stored(index);
+    const uint32_t day = static_cast<uint32_t>(partition.key.day) ^ 0x80000000u;
+    entries.push_back({static_cast<uint64_t>(partition.key.project) << 32 | day, &partition});
   }
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     if (a.project_day != b.project_day) return a.project_day < b.project_day;
@@ -174,7 +176,7 @@ void BalanceBook::Flush() {
                           __builtin_prefetch(entries[row + kAhead].partition);
                         }
                         FillCells(*entries[row].partition, cells);
-                        entries[row].partition->dirty = false;
+                        entries[row].partition->dirty = 0;
                       });
   dirty_.clear();
   table_empty_ = false;
@@ -183,7 +185,7 @@ void BalanceBook::Flush() {
 void BalanceBook::Clear() {
   blocks_.clear();
   stored_ = 0;
-  slots_.assign(kFirstSlots, {});
+  slots_.assign(std::bit_ceil(capacity_ * 3 / 2), {});
   dirty_.clear();
   Statement any = database_.Prepare("SELECT 1 FROM balance LIMIT 1");
   table_empty_ = !any.Bind({}).Step();

@@ -6,21 +6,23 @@
 
 #include "monitor/balance.h"
 #include "monitor/fact_row.h"
+#include "monitor/huge_pages.h"
 #include "monitor/sqlite.h"
 
 // A partition's balance as kept in memory.
 struct BookedPartition {
   PartitionKey key;
   Balance balance;
-  int32_t source = 0;  // the source that last observed it
-  bool dirty = false;
+  int32_t source = 0;       // the source that last observed it
+  uint32_t index : 31 = 0;  // where the book stores it
+  uint32_t dirty : 1 = 0;
 };
 
 // Table `balance` with a bounded cache before it: the ledger's working set. Owned by the ledger,
 // used on its thread only. References stay valid until Clear() or MakeRoom().
 class BalanceBook {
  public:
-  // `capacity`: partitions kept in memory (about 100 bytes each).
+  // `capacity`: partitions kept in memory (about 105 bytes each).
   BalanceBook(Database& database, size_t capacity);
 
   // The partition's balance, read from the table or new. Call Touch when it changed.
@@ -46,19 +48,22 @@ class BalanceBook {
   bool Load(const PartitionKey& key, BookedPartition& partition);
   BookedPartition& Insert(const BookedPartition& partition);
 
+  static constexpr size_t kBlock = 65'536;  // partitions; stable addresses, and no doubling
+  BookedPartition& Stored(size_t index) { return blocks_[index / kBlock][index % kBlock]; }
+  const BookedPartition& Stored(size_t index) const {
+    return blocks_[index / kBlock][index % kBlock];
+  }
+  struct Place {
+    uint32_t index = 0;  // + 1 of a stored partition, 0: free
+    uint32_t tag = 0;    // of the hash: a probe need not look at the partition
+  };
+
   Database& database_;
   size_t capacity_;
   bool table_empty_ = false;  // a fresh ledger: nothing to look up
   Statement select_;
-  BookedPartition& Stored(size_t index) const { return blocks_[index / kBlock][index % kBlock]; }
-
-  static constexpr size_t kBlock = 16'384;  // partitions; stable addresses, and no doubling
-  struct Place {
-    uint32_t index = 0;  // + 1 into partitions_, 0: free
-    uint32_t tag = 0;    // of the hash: a probe need not look at the partition
-  };
-  std::vector<Place> slots_;  // open addressing
-  std::vector<std::unique_ptr<BookedPartition[]>> blocks_;
+  std::vector<Place, HugePages<Place>> slots_;  // open addressing
+  std::vector<std::vector<BookedPartition, HugePages<BookedPartition>>> blocks_;
   size_t stored_ = 0;
-  std::vector<BookedPartition*> dirty_;
+  std::vector<uint32_t> dirty_;  // indices
 };

@@ -90,19 +90,24 @@ void FillFactCells(const FactRow& row, Cell* cells) {
 }
 
 void AppendForHash(const FactRow& row, std::string& out) {
-  std::array<Cell, kFactColumns> cells;
-  FillFactCells(row, cells.data());
-  for (int i = 0; i <= 22; ++i) {
-    const Cell& cell = cells[static_cast<size_t>(i)];
-    out.push_back(static_cast<char>(cell.kind));
-    if (cell.kind == Cell::Kind::kText) {
-      const auto size = static_cast<uint32_t>(cell.text.size());
-      out.append(reinterpret_cast<const char*>(&size), sizeof size);
-      out.append(cell.text);
-    } else if (cell.kind == Cell::Kind::kInteger) {
-      out.append(reinterpret_cast<const char*>(&cell.integer), sizeof cell.integer);
-    }
-  }
+  const auto id = [](auto value) { return static_cast<uint32_t>(value); };  // ids have 32 bits
+  const RunCounts& counts = row.counts;
+  const PartitionKey& partition = row.partition;
+  const bool partitioned = partition.project != 0;
+  const std::array<std::string_view, 4> texts{
+      row.kind_name.empty() ? NameOf(row.kind) : row.kind_name, row.run, row.batch, row.detail};
+  const std::array<int64_t, 9> numbers{
+      row.seq,          row.log ? row.position : 0, row.logged_at,  counts.existing, counts.fresh,
+      counts.recovered, counts.duplicates,          counts.deleted, counts.written};
+  const std::array<uint32_t, 14> ids{
+      id(row.source),          id(row.log),           id(row.epoch),
+      id(partition.server),    id(partition.project), id(partitioned ? partition.day : Day::kNone),
+      id(partition.format),    id(row.version),       id(row.path),
+      row.synthetic ? 1U : 0U, id(texts[0].size()),   id(texts[1].size()),
+      id(texts[2].size()),     id(texts[3].size())};
+  out.append(reinterpret_cast<const char*>(numbers.data()), sizeof numbers);
+  out.append(reinterpret_cast<const char*>(ids.data()), sizeof ids);
+  for (const std::string_view text : texts) out.append(text);
 }
 
 FactRow ReadFactRow(const Statement& row, std::deque<std::string>& storage) {

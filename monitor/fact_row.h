@@ -60,7 +60,9 @@ bool SameFact(const FactRow& a, const FactRow& b);
 inline constexpr size_t kFactColumns = 29;
 void FillFactCells(const FactRow& row, Cell* cells);
 
-// Appends the row's facts columns (not the derived ones) to `out`, for the hash chain.
+// Appends the row's facts columns (not the derived ones) to `out`, for the hash chain: nine numbers
+// of 64 bits, fourteen of 32 (ids, marks and the lengths of the texts), then the texts kind, run,
+// batch and detail. Little endian; an absent count is -1, an absent day Day::kNone.
 void AppendForHash(const FactRow& row, std::string& out);
 
 // Reads rows back. The views point into `storage`.

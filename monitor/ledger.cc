@@ -16,7 +16,10 @@
 namespace {
 
 // Backfill keeps this many partitions in memory (about 150 MB) before it writes them out.
-constexpr size_t kBulkPartitions = 1'400'000;
+constexpr size_t kBulkPartitions = 1'390'000;
+
+// Facts of one transaction of a backfill, at least: each ends with a wait for the disk.
+constexpr int64_t kBulkTransactionRows = 65'536;
 
 // Bytes worth a thread of their own.
 constexpr size_t kHashBeside = 256 << 10;
@@ -179,6 +182,7 @@ void Ledger::LoadHead() {
     head_.chain = LinkFrom(last.Text(1));
     names_sealed_ = last.Integer(2);
   }
+  durable_seq_ = head_.seq;
 }
 
 // A backfill that was killed left facts whose balances were still in memory. They are plain appends
@@ -208,9 +212,7 @@ void Ledger::Recover() {
       balances_.Clear();
     }
   }
-  balances_.Flush();
-  database_.Prepare("UPDATE meta SET value = ? WHERE key = 'balances_through'")
-      .Run({Cell::Of(head_.seq)});
+  WriteBalances();
 }
 
 void Ledger::ForgetCaches() {
@@ -226,22 +228,47 @@ void Ledger::ForgetCaches() {
   server_ = names_.Find(options_.server);
 }
 
+void Ledger::Begin() {
+  if (in_transaction_) return;
+  database_.Execute("BEGIN IMMEDIATE");
+  in_transaction_ = true;
+}
+
+// A backfill waits for the disk once in many batches. Whoever does not get this far leaves the
+// file as it was when the transaction began.
+Result<void> Ledger::End(bool may_wait) {
+  auto done = database_.Check();
+  const int64_t waiting = head_.seq - durable_seq_;
+  if (done && may_wait && options_.bulk && waiting < kBulkTransactionRows) return {};
+  if (done) done = database_.Commit();
+  in_transaction_ = false;
+  if (!done) {
+    database_.Rollback();
+    ForgetCaches();
+    return done;
+  }
+  if (waiting == 0) return {};
+  durable_seq_ = head_.seq;
+  return WriteHead(options_.path + ".head", head_);
+}
+
 Result<CommitOutcome> Ledger::Commit(const Batch& batch) {
   outcome_ = {};
   rows_.clear();
+  rows_inserted_ = 0;
   hashed_.clear();
-  const LedgerHead before = head_;
-  database_.Execute("BEGIN IMMEDIATE");
-  if (AlreadyCommitted(batch)) {
-    database_.Rollback();
-    outcome_.head_seq = head_.seq;
-    return outcome_;
-  }
+  Begin();
+  if (!AlreadyCommitted(batch)) Write(batch);
+  if (auto done = End(true); !done) return tl::unexpected<Error>(done.error());
+  outcome_.head_seq = head_.seq;
+  return outcome_;
+}
+
+void Ledger::Write(const Batch& batch) {
+  const int64_t before = head_.seq;
   if (balances_.full()) {
-    balances_.Flush();
+    WriteBalances();
     balances_.Clear();
-    database_.Prepare("UPDATE meta SET value = ? WHERE key = 'balances_through'")
-        .Run({Cell::Of(head_.seq)});
   }
   rebuilt_ = false;
   memos_ = {};
@@ -250,24 +277,14 @@ Result<CommitOutcome> Ledger::Commit(const Batch& batch) {
   WriteRows();
   WritePositions(batch);
   WriteTallies();
-  if (!options_.bulk || rebuilt_) {
-    balances_.Flush();
-    database_.Prepare("UPDATE meta SET value = ? WHERE key = 'balances_through'")
-        .Run({Cell::Of(head_.seq)});
-  }
-  if (head_.seq > before.seq) WriteCommit(batch.observed_at, chain.get());
-  if (auto ok = database_.Commit(); !ok) {
-    database_.Rollback();
-    ForgetCaches();
-    return tl::unexpected<Error>(ok.error());
-  }
-  outcome_.head_seq = head_.seq;
-  if (head_.seq > before.seq) {
-    if (auto ok = WriteHead(options_.path + ".head", head_); !ok) {
-      return tl::unexpected<Error>(ok.error());
-    }
-  }
-  return outcome_;
+  if (!options_.bulk || rebuilt_) WriteBalances();
+  if (head_.seq > before) WriteCommit(batch.observed_at, chain.get());
+}
+
+void Ledger::WriteBalances() {
+  balances_.Flush();
+  database_.Prepare("UPDATE meta SET value = ? WHERE key = 'balances_through'")
+      .Run({Cell::Of(head_.seq)});
 }
 
 // After a COMMIT with an unknown outcome the same batch comes again: its positions tell.
@@ -280,10 +297,22 @@ bool Ledger::AlreadyCommitted(const Batch& batch) {
   return true;
 }
 
+// Hands over the rows that are new since the last call. They stay where they are until WriteRows,
+// so `rows_` may not grow beyond what was reserved.
+void Ledger::InsertRows() {
+  const size_t begin = rows_inserted_, count = rows_.size() - begin;
+  rows_inserted_ = rows_.size();
+  database_.InsertAllBeside(
+      "INSERT", "fact", kFactColumns, count,
+      [this, begin](size_t row, Cell* cells) { FillFactCells(rows_[begin + row], cells); });
+}
+
 void Ledger::WriteRows() {
-  database_.InsertAll("INSERT", "fact", kFactColumns, rows_.size(),
-                      [&](size_t row, Cell* cells) { FillFactCells(rows_[row], cells); });
+  const size_t begin = rows_inserted_;
+  database_.InsertAll("INSERT", "fact", kFactColumns, rows_.size() - begin,
+                      [&](size_t row, Cell* cells) { FillFactCells(rows_[begin + row], cells); });
   rows_.clear();
+  rows_inserted_ = 0;
 }
 
 void Ledger::WritePositions(const Batch& batch) {
@@ -349,15 +378,9 @@ void Ledger::WriteCommit(Time observed_at, const ChainLink& chain) {
 }
 
 Result<void> Ledger::FinishBulk() {
-  database_.Execute("BEGIN IMMEDIATE");
-  balances_.Flush();
-  database_.Prepare("UPDATE meta SET value = ? WHERE key = 'balances_through'")
-      .Run({Cell::Of(head_.seq)});
-  if (auto ok = database_.Commit(); !ok) {
-    database_.Rollback();
-    ForgetCaches();
-    return ok;
-  }
+  Begin();
+  WriteBalances();
+  if (auto done = End(false); !done) return done;
   database_.Execute("PRAGMA journal_mode = WAL");
   return database_.Check();
 }

@@ -31,7 +31,9 @@ struct CommitOutcome {
 // transaction a batch. One object, one thread; FILE.lock keeps other processes out.
 //
 // A failed Commit leaves the file as it was; the same batch may be committed again, also when the
-// outcome of a COMMIT was unknown: positions say whether it had been done.
+// outcome of a COMMIT was unknown: positions say whether it had been done. In a backfill a batch is
+// durable only when a later one or FinishBulk made it so, and after a failure the ledger has to be
+// opened again.
 class Ledger {
  public:
   struct Options {
@@ -79,7 +81,12 @@ class Ledger {
   void Recover();
   void ForgetCaches();
 
+  // One transaction; a failed one is rolled back and takes everything kept in memory with it.
+  void Begin();
+  Result<void> End(bool may_wait);
+
   // Commit, step by step.
+  void Write(const Batch& batch);
   bool AlreadyCommitted(const Batch& batch);
   void AccountAll(const Batch& batch);
   void Account(FactRow& row, const Batch& batch, const Fact& fact);
@@ -92,11 +99,13 @@ class Ledger {
   void AppendAtEnd(FactRow& row, BookedPartition& partition);
   void AppendLate(FactRow& row, BookedPartition& partition);
   void Insert(FactRow& row, BookedPartition& partition);
+  void InsertRows();
   void WriteRows();
   void WritePositions(const Batch& batch);
   std::future<ChainLink> ChainFacts();
   void WriteCommit(Time observed_at, const ChainLink& chain);
   void WriteTallies();
+  void WriteBalances();
   int64_t InternOnce(const Batch& batch, Text slice, Memo& memo);
   // Gives the row its sequence and puts it into the commit; what it says is final from here.
   void PushRow(FactRow& row);
@@ -146,10 +155,13 @@ class Ledger {
       upsert_segment_, select_segments_, known_operator_fact_;
 
   LedgerHead head_;
+  bool in_transaction_ = false;
+  int64_t durable_seq_ = 0;   // head_.seq of the last transaction that ended
   int64_t names_sealed_ = 0;  // last name covered by the chain
   int64_t server_ = 0;
-  std::vector<FactRow> interned_;  // of this batch, not yet accounted
-  std::vector<FactRow> rows_;  // of this commit, not yet inserted; seq is dense from rows_[0].seq
+  std::vector<FactRow> interned_;  // of a block of this batch, not yet accounted
+  std::vector<FactRow> rows_;  // of this commit, not yet written; seq is dense from rows_[0].seq
+  size_t rows_inserted_ = 0;   // of them handed over to be inserted
   std::string hashed_;         // what this commit adds, for the chain
   CommitOutcome outcome_;
   std::map<uint32_t, bool> ranges_begun_;  // logs whose current read_range is of this process

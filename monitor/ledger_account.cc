@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "monitor/ledger.h"
 #include "monitor/ledger_sql.h"
@@ -69,18 +70,25 @@ FactRow Ledger::Intern(const Batch& batch, const Fact& fact) {
   return row;
 }
 
-// Two passes, so that the second knows which partitions come next and can fetch them ahead: with a
-// million partitions nearly every one is a cache miss.
+// In blocks: while one is accounted, the rows of the one before are inserted beside. Two passes
+// over a block, so that the second knows which partitions come next and can fetch them ahead: with
+// a million partitions nearly every one is a cache miss.
 void Ledger::AccountAll(const Batch& batch) {
-  constexpr size_t kAhead = 16;
-  interned_.clear();
-  for (const Fact& fact : batch.facts) interned_.push_back(Intern(batch, fact));
-  for (size_t i = 0; i < interned_.size(); ++i) {
-    if (i + 2 * kAhead < interned_.size()) {
-      balances_.PrefetchSlot(interned_[i + 2 * kAhead].partition);
+  constexpr size_t kBlock = 512, kAhead = 16;
+  rows_.reserve(batch.facts.size());
+  const std::span<const Fact> facts(batch.facts);
+  for (size_t begin = 0; begin < facts.size(); begin += kBlock) {
+    const auto block = facts.subspan(begin, std::min(kBlock, facts.size() - begin));
+    interned_.clear();
+    for (const Fact& fact : block) interned_.push_back(Intern(batch, fact));
+    for (size_t i = 0; i < block.size(); ++i) {
+      if (i + 2 * kAhead < block.size()) {
+        balances_.PrefetchSlot(interned_[i + 2 * kAhead].partition);
+      }
+      if (i + kAhead < block.size()) balances_.PrefetchPartition(interned_[i + kAhead].partition);
+      Account(interned_[i], batch, block[i]);
     }
-    if (i + kAhead < interned_.size()) balances_.PrefetchPartition(interned_[i + kAhead].partition);
-    Account(interned_[i], batch, batch.facts[i]);
+    if (database_.idle()) InsertRows();
   }
 }
 
@@ -443,7 +451,7 @@ void Ledger::WriteTallies() {
 }
 
 Result<void> Ledger::Tick(Time now) {
-  database_.Execute("BEGIN IMMEDIATE");
+  Begin();
   alerts_.Tick(Millis(now));
   for (const CanonicalFilesConfig& files : config_.canonical_files) {
     if (!files.retention) continue;
@@ -471,29 +479,19 @@ Result<void> Ledger::Tick(Time now) {
     partition.balance.alerting = alerts_.AnyOpen(key);  // so that its end is shown to the rules
     balances_.Touch(partition);
   }
-  balances_.Flush();
-  auto done = database_.Commit();
-  if (!done) {
-    database_.Rollback();
-    ForgetCaches();
-  }
-  return done;
+  if (!options_.bulk) balances_.Flush();
+  return End(false);
 }
 
 Result<void> Ledger::ReportSource(const SourceObservation& source, Time now) {
-  database_.Execute("BEGIN IMMEDIATE");
+  Begin();
   for (const Source& known : sources_.all()) {
     if (known.name != source.source) continue;
     PartitionKey subject;
     subject.server = static_cast<int32_t>(server_);
     ApplyFindings(rules_.OnSource(source, now), {subject, known.id}, Millis(now), head_.seq);
   }
-  auto done = database_.Commit();
-  if (!done) {
-    database_.Rollback();
-    ForgetCaches();
-  }
-  return done;
+  return End(false);
 }
 
 Time Ledger::logged_until() const {

@@ -30,6 +30,22 @@ std::string ImmutableUri(const std::string& path) {
   return uri + "?immutable=1";
 }
 
+int BindCell(sqlite3_stmt* statement, int at, const Cell& cell) {
+  const int size = static_cast<int>(cell.text.size());
+  switch (cell.kind) {
+    case Cell::Kind::kNull:
+      return sqlite3_bind_null(statement, at);
+    case Cell::Kind::kInteger:
+      return sqlite3_bind_int64(statement, at, cell.integer);
+    case Cell::Kind::kText:
+      return sqlite3_bind_text(statement, at, cell.text.data() ? cell.text.data() : "", size,
+                               SQLITE_TRANSIENT);
+    case Cell::Kind::kBlob:
+      return sqlite3_bind_blob(statement, at, cell.text.data(), size, SQLITE_TRANSIENT);
+  }
+  return SQLITE_MISUSE;
+}
+
 void ReturnCell(sqlite3_context* context, const Cell& cell) {
   switch (cell.kind) {
     case Cell::Kind::kNull:
@@ -54,7 +70,8 @@ struct Database::Feed {
   size_t columns = 0;
   size_t rows = 0;  // in the block
   std::vector<Cell> cells = std::vector<Cell>(kColumns * kBlockRows);
-  std::map<std::string, Statement> statements;  // by table and varying columns
+  // By table and varying columns.
+  std::map<std::string, std::unique_ptr<sqlite3_stmt, Statement::Finalize>> statements;
 
   struct Table {
     sqlite3_vtab base;
@@ -174,23 +191,50 @@ void Database::Note(int code, std::string_view doing) {
   error_ = Error{KindOf(code), message + " (" + std::string(doing.substr(0, 80)) + ")"};
 }
 
+void Database::Settle() const {
+  if (beside_.valid()) beside_.get();
+}
+
+bool Database::idle() const {
+  return !beside_.valid() || beside_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+}
+
 void Database::Execute(const char* sql) {
+  Settle();
   if (error_) return;
   Note(sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr), sql);
 }
 
-Statement Database::Prepare(std::string_view sql) {
+sqlite3_stmt* Database::Compile(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
-  if (!error_) {
-    Note(sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
-                            SQLITE_PREPARE_PERSISTENT, &statement, nullptr),
-         sql);
-  }
-  return Statement(this, statement);
+  if (error_) return statement;
+  Note(sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
+                          SQLITE_PREPARE_PERSISTENT, &statement, nullptr),
+       sql);
+  return statement;
 }
 
-void Database::InsertAll(std::string_view verb, std::string_view table, size_t columns, size_t rows,
-                         const std::function<void(size_t, Cell*)>& fill) {
+Statement Database::Prepare(std::string_view sql) {
+  Settle();
+  return Statement(this, Compile(sql));
+}
+
+void Database::InsertAll(const char* verb, const char* table, size_t columns, size_t rows,
+                         Fill fill) {
+  Settle();
+  InsertBlocks(verb, table, columns, rows, fill);
+}
+
+void Database::InsertAllBeside(const char* verb, const char* table, size_t columns, size_t rows,
+                               Fill fill) {
+  Settle();
+  beside_ = std::async(std::launch::async, [=, this, fill = std::move(fill)] {
+    InsertBlocks(verb, table, columns, rows, fill);
+  });
+}
+
+void Database::InsertBlocks(const char* verb, const char* table, size_t columns, size_t rows,
+                            const Fill& fill) {
   if (error_ || rows == 0) return;
   if (!feed_) {
     feed_ = std::make_unique<Feed>();
@@ -206,26 +250,27 @@ void Database::InsertAll(std::string_view verb, std::string_view table, size_t c
   }
 }
 
-void Database::InsertBlock(std::string_view verb, std::string_view table) {
+void Database::InsertBlock(const char* verb, const char* table) {
   Feed& feed = *feed_;
   const uint32_t varying = feed.Varying();
   const std::string key = std::string(table) + std::to_string(varying);
   auto found = feed.statements.find(key);
   if (found == feed.statements.end()) {
-    std::string sql = std::string(verb) + " INTO " + std::string(table) + " SELECT ";
+    std::string sql = std::string(verb) + " INTO " + table + " SELECT ";
     for (size_t i = 0; i < feed.columns; ++i) {
       if (i > 0) sql += ",";
       sql += (varying >> i & 1) ? "c" + std::to_string(i) : "?" + std::to_string(i + 1);
     }
-    found = feed.statements.emplace(key, Prepare(sql + " FROM temp.feed")).first;
+    found = feed.statements.emplace(key, Compile(sql + " FROM temp.feed")).first;
   }
-  Statement& insert = found->second;
-  insert.Bind({});
+  sqlite3_stmt* insert = found->second.get();
+  if (!insert) return;
   for (size_t i = 0; i < feed.columns; ++i) {
-    if (!(varying >> i & 1)) insert.BindOne(static_cast<int>(i), feed.cells[i]);
+    if (varying >> i & 1) continue;
+    Note(BindCell(insert, static_cast<int>(i) + 1, feed.cells[i]), table);
   }
-  while (insert.Step()) {
-  }
+  if (!error_) Note(sqlite3_step(insert), table);
+  sqlite3_reset(insert);
 }
 
 void Database::ResetStatements() {
@@ -234,30 +279,43 @@ void Database::ResetStatements() {
 }
 
 Result<void> Database::Commit() {
+  Settle();
   ResetStatements();
   Execute("COMMIT");
   return Check();
 }
 
 void Database::Rollback() {
+  Settle();
   error_.reset();
   ResetStatements();
   if (!sqlite3_get_autocommit(handle_.get())) Execute("ROLLBACK");
   error_.reset();
 }
 
+bool Database::failed() const {
+  Settle();
+  return error_.has_value();
+}
+
 Result<void> Database::Check() const {
+  Settle();
   if (error_) return tl::unexpected<Error>(*error_);
   return {};
 }
 
 void Database::Refuse(std::string why) {
+  Settle();
   if (!error_) error_ = Error{Error::Kind::kLedger, std::move(why)};
 }
 
-int64_t Database::changes() const { return sqlite3_changes64(handle_.get()); }
+int64_t Database::changes() const {
+  Settle();
+  return sqlite3_changes64(handle_.get());
+}
 
 Result<void> Database::BackUpTo(const std::string& path) {
+  Settle();
   auto target = Open(path, Mode::kCreate);
   if (!target) return tl::unexpected<Error>(target.error());
   sqlite3_backup* backup =
@@ -292,6 +350,7 @@ Statement& Statement::operator=(Statement&&) noexcept = default;
 Statement::~Statement() = default;
 
 Statement& Statement::Bind(std::initializer_list<Cell> values) {
+  database_->Settle();
   if (database_->error_ || !handle_) return *this;
   sqlite3_reset(handle_.get());
   int at = 0;
@@ -300,30 +359,13 @@ Statement& Statement::Bind(std::initializer_list<Cell> values) {
 }
 
 void Statement::BindOne(int parameter, const Cell& cell) {
+  database_->Settle();
   if (database_->error_ || !handle_) return;
-  sqlite3_stmt* statement = handle_.get();
-  const int at = parameter + 1;
-  const int size = static_cast<int>(cell.text.size());
-  int code = SQLITE_OK;
-  switch (cell.kind) {
-    case Cell::Kind::kNull:
-      code = sqlite3_bind_null(statement, at);
-      break;
-    case Cell::Kind::kInteger:
-      code = sqlite3_bind_int64(statement, at, cell.integer);
-      break;
-    case Cell::Kind::kText:
-      code = sqlite3_bind_text(statement, at, cell.text.data() ? cell.text.data() : "", size,
-                               SQLITE_TRANSIENT);
-      break;
-    case Cell::Kind::kBlob:
-      code = sqlite3_bind_blob(statement, at, cell.text.data(), size, SQLITE_TRANSIENT);
-      break;
-  }
-  database_->Note(code, "binding");
+  database_->Note(BindCell(handle_.get(), parameter + 1, cell), "binding");
 }
 
 bool Statement::Step() {
+  database_->Settle();
   if (database_->error_ || !handle_) return false;
   const int code = sqlite3_step(handle_.get());
   if (code == SQLITE_ROW) return true;

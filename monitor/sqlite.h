@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,15 +53,21 @@ class Database {
   // times as fast as bound inserts). `fill(row, cells)` sets all cells of a row. Columns that are
   // the same in a whole block of rows are bound once and cost nothing a row. `verb`: "INSERT" or
   // "INSERT OR REPLACE".
-  void InsertAll(std::string_view verb, std::string_view table, size_t columns, size_t rows,
-                 const std::function<void(size_t row, Cell* cells)>& fill);
+  using Fill = std::function<void(size_t row, Cell* cells)>;
+  void InsertAll(const char* verb, const char* table, size_t columns, size_t rows, Fill fill);
+  // The same on a thread of its own, which also calls `fill`. Whatever else is asked of this
+  // database or of its statements waits for it to end first.
+  void InsertAllBeside(const char* verb, const char* table, size_t columns, size_t rows, Fill fill);
+
+  // Whether that thread has ended: InsertAllBeside would not wait.
+  bool idle() const;
 
   [[nodiscard]] Result<void> Commit();
   void Rollback();
   [[nodiscard]] Result<void> Check() const;
   // Makes the transaction fail for a reason of the caller's.
   void Refuse(std::string why);
-  bool failed() const { return error_.has_value(); }
+  bool failed() const;
   // Rows changed by the last statement.
   int64_t changes() const;
 
@@ -75,7 +82,12 @@ class Database {
   friend class Statement;
   explicit Database(sqlite3* handle);
   void Note(int code, std::string_view doing);
-  void InsertBlock(std::string_view verb, std::string_view table);
+  // Waits for the thread of InsertAllBeside.
+  void Settle() const;
+  sqlite3_stmt* Compile(std::string_view sql);
+  void InsertBlocks(const char* verb, const char* table, size_t columns, size_t rows,
+                    const Fill& fill);
+  void InsertBlock(const char* verb, const char* table);
   // A statement left on a row would keep its read transaction open past the end of ours.
   void ResetStatements();
   struct Close {
@@ -85,6 +97,7 @@ class Database {
   std::unique_ptr<sqlite3, Close> handle_;
   std::unique_ptr<Feed> feed_;
   std::optional<Error> error_;
+  mutable std::future<void> beside_;  // last: it uses the others
 };
 
 // A prepared statement, reset on each Run or Bind. Columns and parameters count from 0.

@@ -356,10 +356,28 @@ TEST_CASE("a backfill that is killed has the same balances when it is opened aga
   ledger.Commit({.run = "1", .fresh = 100, .written = 100});
   ledger.Commit(
       {.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 0, .fresh = 7, .written = 7});
-  CHECK(ledger.Query("SELECT count(*) FROM balance") == "0");  // still in memory
+  REQUIRE(ledger.ledger->Tick(ParseTime("2016-02-22T13:00:00Z").value()));  // ends a transaction
+  CHECK(ledger.Query("SELECT count(*) FROM balance") == "0");               // still in memory
   ledger.Open(false);
   CHECK(ledger.Balance("missing") == "100");
   CHECK(ledger.Balance("actual") == "7");
+}
+
+TEST_CASE("a backfill that is killed within a transaction resumes where the last one ended",
+          "[ledger]") {
+  LedgerFixture ledger;
+  std::filesystem::remove(ledger.directory / "ledger.db");
+  ledger.Open(true);
+  ledger.Commit({.run = "1", .fresh = 100, .written = 100});
+  REQUIRE(ledger.ledger->Tick(ParseTime("2016-02-22T13:00:00Z").value()));
+  ledger.Commit(
+      {.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 100, .fresh = 7, .written = 107});
+  ledger.Open(true);
+  CHECK(ledger.ledger->head_seq() == 1);
+  REQUIRE(ledger.ledger->Positions(0).size() == 1);
+  CHECK(ledger.ledger->Positions(0)[0].to == 100);
+  REQUIRE(ledger.ledger->FinishBulk());
+  CHECK(ledger.Balance("actual") == "100");
 }
 
 TEST_CASE("a batch whose commit had an unknown outcome can be committed again", "[ledger]") {
