@@ -1,6 +1,5 @@
 #pragma once
 
-#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -13,7 +12,7 @@
 #include "monitor/config.h"
 #include "monitor/error.h"
 #include "monitor/fact.h"
-#include "monitor/hash_chain.h"
+#include "monitor/journal.h"
 #include "monitor/names.h"
 #include "monitor/rule_book.h"
 #include "monitor/segments.h"
@@ -31,9 +30,9 @@ struct CommitOutcome {
 // transaction a batch. One object, one thread; FILE.lock keeps other processes out.
 //
 // A failed Commit leaves the file as it was; the same batch may be committed again, also when the
-// outcome of a COMMIT was unknown: positions say whether it had been done. In a backfill a batch is
-// durable only when a later one or FinishBulk made it so, and after a failure the ledger has to be
-// opened again.
+// outcome of a COMMIT was unknown: positions say whether it had been done. In a backfill a batch
+// must stay until the next call, is durable when a later one or FinishBulk made it so, and after a
+// failure the ledger has to be opened again.
 class Ledger {
  public:
   struct Options {
@@ -49,6 +48,10 @@ class Ledger {
   ~Ledger();
 
   [[nodiscard]] Result<CommitOutcome> Commit(const Batch& batch);
+  // Backfill: the batch is accounted while the one before is written on a thread of its own, and is
+  // durable after a later call or FinishBulk. After a failure, which may be that of an earlier
+  // batch, the ledger has to be opened again.
+  [[nodiscard]] Result<CommitOutcome> CommitBeside(Batch batch);
   // Lets time pass: `for`, `keep_firing_for`, retention, overdue runs.
   [[nodiscard]] Result<void> Tick(Time now);
   // What a rule says of a source now (the collectors' view: lag, unreadable). Its own transaction.
@@ -59,8 +62,7 @@ class Ledger {
   // How far each log of a source has been read.
   std::vector<LogPosition> Positions(int16_t source);
   uint32_t next_log_id();
-  int64_t head_seq() const { return head_.seq; }
-  const LedgerHead& head() const { return head_; }
+  int64_t head_seq() const { return seq_; }
   // The newest logged time of any source: "now" of a backfill.
   Time logged_until() const;
 
@@ -77,17 +79,14 @@ class Ledger {
   Ledger(const Options& options, const Config& config, const RuleBook& rules, Database database,
          int lock);
   Result<void> Start();
-  void LoadHead();
   void Recover();
   void ForgetCaches();
 
-  // One transaction; a failed one is rolled back and takes everything kept in memory with it.
-  void Begin();
-  Result<void> End(bool may_wait);
+  // A failed transaction is rolled back and takes everything kept in memory with it.
+  Result<void> End();
 
   // Commit, step by step.
-  void Write(const Batch& batch);
-  bool AlreadyCommitted(const Batch& batch);
+  void BeginEntry(const Batch& batch);
   void AccountAll(const Batch& batch);
   void Account(FactRow& row, const Batch& batch, const Fact& fact);
   FactRow Intern(const Batch& batch, const Fact& fact);
@@ -99,12 +98,6 @@ class Ledger {
   void AppendAtEnd(FactRow& row, BookedPartition& partition);
   void AppendLate(FactRow& row, BookedPartition& partition);
   void Insert(FactRow& row, BookedPartition& partition);
-  void InsertRows();
-  void WriteRows();
-  void WritePositions(const Batch& batch);
-  std::future<ChainLink> ChainFacts();
-  void WriteCommit(Time observed_at, const ChainLink& chain);
-  void WriteTallies();
   void WriteBalances();
   int64_t InternOnce(const Batch& batch, Text slice, Memo& memo);
   // Gives the row its sequence and puts it into the commit; what it says is final from here.
@@ -133,7 +126,7 @@ class Ledger {
   // Rules.
   void Observe(const FactRow& row, const Booking& booking, BookedPartition& partition);
   void ObserveOutput(const FactRow& row);
-  void WriteOutputs();
+  std::vector<JournalEntry::Output> TakeOutputs();
   void ObserveStart(const FactRow& row);
   RunObservation Describe(const FactRow& row, const Booking& booking, const Balance& balance);
   void ApplyFindings(const std::vector<Finding>& findings, const AlertBook::Subject& subject,
@@ -150,36 +143,22 @@ class Ledger {
   BalanceBook balances_;
   SourceBook sources_;
   AlertBook alerts_;
-  Statement insert_commit_, insert_log_, advance_log_, find_log_, insert_range_, extend_range_,
-      select_row_, update_derived_, upsert_output_, find_outputs_, open_run_, close_run_,
-      upsert_segment_, select_segments_, known_operator_fact_;
+  Journal journal_;
+  Statement select_row_, update_derived_, find_outputs_, open_run_, close_run_, upsert_segment_,
+      select_segments_, known_operator_fact_;
 
-  LedgerHead head_;
-  bool in_transaction_ = false;
-  int64_t durable_seq_ = 0;   // head_.seq of the last transaction that ended
-  int64_t names_sealed_ = 0;  // last name covered by the chain
+  int64_t seq_ = 0;  // of the latest fact accounted
   int64_t server_ = 0;
-  std::vector<FactRow> interned_;  // of a block of this batch, not yet accounted
-  std::vector<FactRow> rows_;  // of this commit, not yet written; seq is dense from rows_[0].seq
-  size_t rows_inserted_ = 0;   // of them handed over to be inserted
-  std::string hashed_;         // what this commit adds, for the chain
+  std::vector<FactRow> interned_;  // of a block of the batch, not yet accounted
+  JournalEntry entry_;             // of the batch being accounted
+  JournalEntry written_beside_;    // backfill: of the batch before, with the database
   CommitOutcome outcome_;
-  std::map<uint32_t, bool> ranges_begun_;  // logs whose current read_range is of this process
   std::map<PartitionKey, SegmentSet> segments_;
   size_t segments_cached_ = 0;
   std::unordered_map<int64_t, const CanonicalFilesConfig*> formats_;
-  // Where each (server, format) was last written, to notice a move without a query a run.
-  struct LastOutput {
-    int64_t path = 0;
-    int64_t version = 0;
-    int64_t runs = 0;  // since the last commit
-    int64_t seq = 0;
-  };
-  std::map<std::pair<int64_t, int64_t>, LastOutput> last_output_;
-  struct Tally {
-    int64_t runs = 0, failed = 0, written = 0, missing = 0;
-  };
-  std::map<int64_t, Tally> tallies_;  // by format, changes of this commit
+  // Where each (server, format) was last written, to notice a move without a query a run; `runs`
+  // since the last commit.
+  std::map<std::pair<int64_t, int64_t>, JournalEntry::Output> last_output_;
   bool has_open_runs_ = false;
   bool rebuilt_ = false;  // this commit did more than append: balances are written with it
   Memos memos_;

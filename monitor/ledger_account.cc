@@ -70,12 +70,12 @@ FactRow Ledger::Intern(const Batch& batch, const Fact& fact) {
   return row;
 }
 
-// In blocks: while one is accounted, the rows of the one before are inserted beside. Two passes
-// over a block, so that the second knows which partitions come next and can fetch them ahead: with
-// a million partitions nearly every one is a cache miss.
+// In blocks, each in two passes, so that the second knows which partitions come next and can fetch
+// them ahead: with a million partitions nearly every one is a cache miss.
 void Ledger::AccountAll(const Batch& batch) {
   constexpr size_t kBlock = 512, kAhead = 16;
-  rows_.reserve(batch.facts.size());
+  rebuilt_ = false;
+  memos_ = {};
   const std::span<const Fact> facts(batch.facts);
   for (size_t begin = 0; begin < facts.size(); begin += kBlock) {
     const auto block = facts.subspan(begin, std::min(kBlock, facts.size() - begin));
@@ -88,8 +88,9 @@ void Ledger::AccountAll(const Batch& batch) {
       if (i + kAhead < block.size()) balances_.PrefetchPartition(interned_[i + kAhead].partition);
       Account(interned_[i], batch, block[i]);
     }
-    if (database_.idle()) InsertRows();
   }
+  entry_.last_seq = outcome_.head_seq = seq_;
+  entry_.outputs = TakeOutputs();
 }
 
 void Ledger::Account(FactRow& row, const Batch& batch, const Fact& fact) {
@@ -159,9 +160,9 @@ void Ledger::AccountOperator(FactRow& row, const Batch& batch, const Fact& fact)
 }
 
 void Ledger::PushRow(FactRow& row) {
-  row.seq = ++head_.seq;
-  AppendForHash(row, hashed_);
-  rows_.push_back(row);
+  row.seq = ++seq_;
+  AppendForHash(row, entry_.hashed);
+  entry_.rows.push_back(row);
   ++outcome_.facts;
 }
 
@@ -184,7 +185,7 @@ void Ledger::AppendAtEnd(FactRow& row, BookedPartition& partition) {
   Balance& balance = partition.balance;
   const int64_t missing = balance.missing;
   row.previous = balance.last;
-  row.seq = head_.seq + 1;
+  row.seq = seq_ + 1;
   const bool segments = IsSegments(row);
   const Booking booking = Book(row, balance, segments ? &Segments(row.partition) : nullptr);
   if (segments) {
@@ -197,7 +198,7 @@ void Ledger::AppendAtEnd(FactRow& row, BookedPartition& partition) {
   balance.logged_until = std::max(balance.logged_until, row.logged_at);
   if (row.source) partition.source = row.source;
   balances_.Touch(partition);
-  tallies_[row.partition.format].missing += balance.missing - missing;
+  entry_.tallies[row.partition.format].missing += balance.missing - missing;
   Observe(row, booking, partition);
 }
 
@@ -316,7 +317,7 @@ bool Ledger::Retired(const FactRow& row, const Balance& balance) const {
 }
 
 void Ledger::Observe(const FactRow& row, const Booking& booking, BookedPartition& partition) {
-  Tally& tally = tallies_[row.partition.format];
+  JournalEntry::Tally& tally = entry_.tallies[row.partition.format];
   if (row.kind == FactKind::kFailedRun) ++tally.failed;
   if (row.kind == FactKind::kStartedRun) return ObserveStart(row);
   if (row.kind == FactKind::kRun) {
@@ -383,7 +384,7 @@ void Ledger::ObserveOutput(const FactRow& row) {
     ++known->second.runs;
     return;
   }
-  WriteOutputs();
+  for (const JournalEntry::Output& earlier : TakeOutputs()) journal_.WriteOutput(earlier);
   const std::string path = names_.Text(row.path);
   OutputObservation output;
   output.directory = std::string(DirectoryOf(path));
@@ -400,7 +401,7 @@ void Ledger::ObserveOutput(const FactRow& row) {
     output.earlier_runs += find_outputs_.Integer(2);
     seen_directory = seen_directory || directory == output.directory;
   }
-  last_output_[key] = {row.path, row.version, 1, row.seq};
+  last_output_[key] = {key.first, key.second, row.path, row.version, 1, row.seq};
   const CanonicalFilesConfig* format = FormatOf(row.partition.format);
   // The configured path may hold wildcards where the servers' own paths differ.
   const std::string expected(format ? DirectoryOf(format->path) : std::string_view());
@@ -422,14 +423,15 @@ void Ledger::ObserveOutput(const FactRow& row) {
   ApplyFindings(rules_.OnOutput(output), {subject, 0}, row.logged_at, row.seq);
 }
 
-void Ledger::WriteOutputs() {
+// What was written where since the last call.
+std::vector<JournalEntry::Output> Ledger::TakeOutputs() {
+  std::vector<JournalEntry::Output> outputs;
   for (auto& [key, output] : last_output_) {
     if (output.runs == 0) continue;
-    upsert_output_.Run({Cell::Of(key.first), Cell::Of(key.second), Cell::Of(output.path),
-                        output.version ? Cell::Of(output.version) : Cell::Null(),
-                        Cell::Of(output.runs), Cell::Of(output.seq)});
+    outputs.push_back(output);
     output.runs = 0;
   }
+  return outputs;
 }
 
 void Ledger::ObserveStart(const FactRow& row) {
@@ -440,18 +442,8 @@ void Ledger::ObserveStart(const FactRow& row) {
                  Cell::Of(row.logged_at), Cell::Of(row.seq)});
 }
 
-void Ledger::WriteTallies() {
-  WriteOutputs();
-  for (const auto& [format, tally] : tallies_) {
-    Statement upsert = database_.Prepare(ledger_sql::kUpsertTally);
-    upsert.Run({Cell::Of(format), Cell::Of(tally.runs), Cell::Of(tally.failed),
-                Cell::Of(tally.written), Cell::Of(tally.missing)});
-  }
-  tallies_.clear();
-}
-
 Result<void> Ledger::Tick(Time now) {
-  Begin();
+  journal_.Begin();
   alerts_.Tick(Millis(now));
   for (const CanonicalFilesConfig& files : config_.canonical_files) {
     if (!files.retention) continue;
@@ -480,23 +472,23 @@ Result<void> Ledger::Tick(Time now) {
     balances_.Touch(partition);
   }
   if (!options_.bulk) balances_.Flush();
-  return End(false);
+  return End();
 }
 
 Result<void> Ledger::ReportSource(const SourceObservation& source, Time now) {
-  Begin();
+  journal_.Begin();
   for (const Source& known : sources_.all()) {
     if (known.name != source.source) continue;
     PartitionKey subject;
     subject.server = static_cast<int32_t>(server_);
-    ApplyFindings(rules_.OnSource(source, now), {subject, known.id}, Millis(now), head_.seq);
+    ApplyFindings(rules_.OnSource(source, now), {subject, known.id}, Millis(now), seq_);
   }
-  return End(false);
+  return End();
 }
 
 Time Ledger::logged_until() const {
   int64_t newest = 0;
-  for (const Source& source : const_cast<SourceBook&>(sources_).all()) {
+  for (const Source& source : sources_.all()) {
     newest = std::max(newest, source.logged_until);
   }
   return Time(std::chrono::milliseconds(newest));

@@ -9,8 +9,9 @@
 
 FactRow Ledger::LoadRow(int64_t seq, std::deque<std::string>& storage) {
   // Rows of this very commit are not in the table yet.
-  if (!rows_.empty() && seq >= rows_.front().seq) {
-    return rows_[static_cast<size_t>(seq - rows_.front().seq)];
+  const std::vector<FactRow>& rows = entry_.rows;
+  if (!rows.empty() && seq >= rows.front().seq) {
+    return rows[static_cast<size_t>(seq - rows.front().seq)];
   }
   if (!select_row_.Bind({Cell::Of(seq)}).Step()) return {};
   return ReadFactRow(select_row_, storage);
@@ -86,7 +87,7 @@ void Ledger::Insert(FactRow& row, BookedPartition& partition) {
   while (place != chain.begin() && Later(*(place - 1), row)) --place;
   PushRow(row);
   chain.insert(place, row);
-  WriteRows();  // the rows must be there to be updated
+  journal_.WriteRows(entry_.rows);  // the rows must be there to be updated
   rebuilt_ = true;
   Rebuild(partition, chain, row.seq);
 }
@@ -134,7 +135,7 @@ void Ledger::Rebuild(BookedPartition& partition, std::vector<FactRow>& chain, in
   partition.balance = balance;
   if (chain.back().source) partition.source = chain.back().source;
   balances_.Touch(partition);
-  tallies_[partition.key.format].missing += balance.missing - old.missing;
+  entry_.tallies[partition.key.format].missing += balance.missing - old.missing;
   if (set) {
     segments_[partition.key] = std::move(segments);
     SaveSegments(partition.key, 0);

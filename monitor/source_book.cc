@@ -13,9 +13,6 @@ constexpr const char* kInsertGap =
     "INSERT INTO gap(source, epoch, blind, reason, began, ended, log, position, length, seq) "
     "VALUES (?,?,?,?,?,?,?,?,?,?)";
 constexpr const char* kEndGap = "UPDATE gap SET ended = ? WHERE source = ? AND ended IS NULL";
-constexpr const char* kCount =
-    "UPDATE source SET lines = lines + ?, ignored = ignored + ?, quarantined = quarantined + ?, "
-    "read_at = ? WHERE id = ?";
 // The newest logged time of a source, from where its newest facts are.
 constexpr const char* kLoggedUntil =
     "SELECT max(logged_at) FROM (SELECT logged_at, source FROM fact ORDER BY seq DESC LIMIT 10000) "
@@ -35,8 +32,7 @@ SourceBook::SourceBook(Database& database, const Config& config)
     : database_(database),
       config_(config),
       insert_gap_(database.Prepare(kInsertGap)),
-      end_gap_(database.Prepare(kEndGap)),
-      count_(database.Prepare(kCount)) {}
+      end_gap_(database.Prepare(kEndGap)) {}
 
 void SourceBook::Open() {
   sources_.clear();
@@ -99,10 +95,4 @@ RunContext::Gap SourceBook::Between(const Source& source, int32_t then, int32_t 
   const auto first = std::upper_bound(source.blind_epochs.begin(), source.blind_epochs.end(), then);
   const bool blind = first != source.blind_epochs.end() && *first <= now;
   return blind ? RunContext::Gap::kBlind : RunContext::Gap::kQuarantined;
-}
-
-void SourceBook::Count(Source& source, int64_t lines, int64_t ignored, int64_t quarantined,
-                       int64_t read_at) {
-  count_.Run({Cell::Of(lines), Cell::Of(ignored), Cell::Of(quarantined), Cell::Of(read_at),
-              Cell::Of(int64_t{source.id})});
 }

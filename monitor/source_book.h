@@ -31,8 +31,9 @@ class SourceBook {
   // Inserts or updates the configured sources; the order is the configuration's.
   void Open();
   Source& At(int16_t index) { return sources_[static_cast<size_t>(index)]; }
+  const Source& At(int16_t index) const { return sources_[static_cast<size_t>(index)]; }
   Source* ById(int32_t id);
-  std::vector<Source>& all() { return sources_; }
+  const std::vector<Source>& all() const { return sources_; }
 
   // Records a gap that begins at `began` (Unix ms; 0: at the newest logged time).
   struct Gap {
@@ -49,11 +50,10 @@ class SourceBook {
 
   // What lies between the epoch a partition was last observed in and `now`.
   static RunContext::Gap Between(const Source& source, int32_t then, int32_t now);
-  void Count(Source& source, int64_t lines, int64_t ignored, int64_t quarantined, int64_t read_at);
 
  private:
   Database& database_;
   const Config& config_;
   std::vector<Source> sources_;
-  Statement insert_gap_, end_gap_, count_;
+  Statement insert_gap_, end_gap_;
 };

@@ -70,8 +70,7 @@ struct Database::Feed {
   size_t columns = 0;
   size_t rows = 0;  // in the block
   std::vector<Cell> cells = std::vector<Cell>(kColumns * kBlockRows);
-  // By table and varying columns.
-  std::map<std::string, std::unique_ptr<sqlite3_stmt, Statement::Finalize>> statements;
+  std::map<std::string, Statement> statements;  // by table and varying columns
 
   struct Table {
     sqlite3_vtab base;
@@ -192,11 +191,17 @@ void Database::Note(int code, std::string_view doing) {
 }
 
 void Database::Settle() const {
-  if (beside_.valid()) beside_.get();
+  if (beside_->thread.load() == std::this_thread::get_id()) return;
+  if (beside_->done.valid()) beside_->done.get();
 }
 
-bool Database::idle() const {
-  return !beside_.valid() || beside_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+void Database::RunBeside(std::function<void()> work) {
+  Settle();
+  beside_->done = std::async(std::launch::async, [beside = beside_.get(), work = std::move(work)] {
+    beside->thread = std::this_thread::get_id();
+    work();
+    beside->thread = std::thread::id();
+  });
 }
 
 void Database::Execute(const char* sql) {
@@ -205,36 +210,20 @@ void Database::Execute(const char* sql) {
   Note(sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr), sql);
 }
 
-sqlite3_stmt* Database::Compile(std::string_view sql) {
-  sqlite3_stmt* statement = nullptr;
-  if (error_) return statement;
-  Note(sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
-                          SQLITE_PREPARE_PERSISTENT, &statement, nullptr),
-       sql);
-  return statement;
-}
-
 Statement Database::Prepare(std::string_view sql) {
   Settle();
-  return Statement(this, Compile(sql));
+  sqlite3_stmt* statement = nullptr;
+  if (!error_) {
+    Note(sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
+                            SQLITE_PREPARE_PERSISTENT, &statement, nullptr),
+         sql);
+  }
+  return Statement(this, statement);
 }
 
 void Database::InsertAll(const char* verb, const char* table, size_t columns, size_t rows,
-                         Fill fill) {
+                         const Fill& fill) {
   Settle();
-  InsertBlocks(verb, table, columns, rows, fill);
-}
-
-void Database::InsertAllBeside(const char* verb, const char* table, size_t columns, size_t rows,
-                               Fill fill) {
-  Settle();
-  beside_ = std::async(std::launch::async, [=, this, fill = std::move(fill)] {
-    InsertBlocks(verb, table, columns, rows, fill);
-  });
-}
-
-void Database::InsertBlocks(const char* verb, const char* table, size_t columns, size_t rows,
-                            const Fill& fill) {
   if (error_ || rows == 0) return;
   if (!feed_) {
     feed_ = std::make_unique<Feed>();
@@ -261,16 +250,15 @@ void Database::InsertBlock(const char* verb, const char* table) {
       if (i > 0) sql += ",";
       sql += (varying >> i & 1) ? "c" + std::to_string(i) : "?" + std::to_string(i + 1);
     }
-    found = feed.statements.emplace(key, Compile(sql + " FROM temp.feed")).first;
+    found = feed.statements.emplace(key, Prepare(sql + " FROM temp.feed")).first;
   }
-  sqlite3_stmt* insert = found->second.get();
-  if (!insert) return;
+  Statement& insert = found->second;
+  insert.Bind({});
   for (size_t i = 0; i < feed.columns; ++i) {
-    if (varying >> i & 1) continue;
-    Note(BindCell(insert, static_cast<int>(i) + 1, feed.cells[i]), table);
+    if (!(varying >> i & 1)) insert.BindOne(static_cast<int>(i), feed.cells[i]);
   }
-  if (!error_) Note(sqlite3_step(insert), table);
-  sqlite3_reset(insert);
+  while (insert.Step()) {
+  }
 }
 
 void Database::ResetStatements() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <future>
@@ -7,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "monitor/error.h"
@@ -54,13 +56,12 @@ class Database {
   // the same in a whole block of rows are bound once and cost nothing a row. `verb`: "INSERT" or
   // "INSERT OR REPLACE".
   using Fill = std::function<void(size_t row, Cell* cells)>;
-  void InsertAll(const char* verb, const char* table, size_t columns, size_t rows, Fill fill);
-  // The same on a thread of its own, which also calls `fill`. Whatever else is asked of this
-  // database or of its statements waits for it to end first.
-  void InsertAllBeside(const char* verb, const char* table, size_t columns, size_t rows, Fill fill);
-
-  // Whether that thread has ended: InsertAllBeside would not wait.
-  bool idle() const;
+  void InsertAll(const char* verb, const char* table, size_t columns, size_t rows,
+                 const Fill& fill);
+  // Does `work` on a thread of its own, with this database and its statements. Whatever any other
+  // thread asks of them waits for it to end first; two calls do not overlap.
+  void RunBeside(std::function<void()> work);
+  void Settle() const;
 
   [[nodiscard]] Result<void> Commit();
   void Rollback();
@@ -82,11 +83,6 @@ class Database {
   friend class Statement;
   explicit Database(sqlite3* handle);
   void Note(int code, std::string_view doing);
-  // Waits for the thread of InsertAllBeside.
-  void Settle() const;
-  sqlite3_stmt* Compile(std::string_view sql);
-  void InsertBlocks(const char* verb, const char* table, size_t columns, size_t rows,
-                    const Fill& fill);
   void InsertBlock(const char* verb, const char* table);
   // A statement left on a row would keep its read transaction open past the end of ours.
   void ResetStatements();
@@ -97,7 +93,12 @@ class Database {
   std::unique_ptr<sqlite3, Close> handle_;
   std::unique_ptr<Feed> feed_;
   std::optional<Error> error_;
-  mutable std::future<void> beside_;  // last: it uses the others
+  // Shared with the thread of RunBeside. Last: that thread uses the others.
+  struct Beside {
+    std::atomic<std::thread::id> thread;
+    std::future<void> done;
+  };
+  std::unique_ptr<Beside> beside_ = std::make_unique<Beside>();
 };
 
 // A prepared statement, reset on each Run or Bind. Columns and parameters count from 0.

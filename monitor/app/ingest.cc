@@ -184,10 +184,6 @@ Result<std::vector<std::unique_ptr<CompactionLog>>> OpenSources(const Config& co
 Result<Totals> ReadAll(Ledger& ledger, Pipeline& pipeline, Progress& progress) {
   Totals totals;
   while (auto batch = pipeline.Next()) {
-    auto done = ledger.Commit(*batch);
-    if (!done) return tl::unexpected<Error>(done.error());
-    totals.facts += done->facts;
-    totals.duplicate_facts += done->duplicate_facts;
     for (const LogPosition& position : batch->positions) {
       totals.bytes += position.to - position.from;
       totals.files += position.finished || position.from == 0;
@@ -198,6 +194,10 @@ Result<Totals> ReadAll(Ledger& ledger, Pipeline& pipeline, Progress& progress) {
       totals.quarantined_lines += lines.quarantined;
     }
     for (const Fact& fact : batch->facts) totals.blind_intervals += fact.kind == FactKind::kBlind;
+    auto done = ledger.CommitBeside(std::move(*batch));
+    if (!done) return tl::unexpected<Error>(done.error());
+    totals.facts += done->facts;
+    totals.duplicate_facts += done->duplicate_facts;
     progress.Update(totals.bytes, totals.lines);
   }
   totals.pending_bytes = pipeline.pending_bytes();
