@@ -145,7 +145,7 @@ def main():
     parser.add_argument("--repetitions", type=int, default=3, help="rounds; default 3")
     parser.add_argument("--live-seconds", type=int, default=60, help="of watch; default 60")
     parser.add_argument("--only", action="append", choices=names, metavar="NAME",
-                        help=f"one of {', '.join(names)} (which needs json too); repeatable")
+                        help=f"one of {', '.join(names)}; repeatable")
     parser.add_argument("--directory", default=BUILD, help="where, on a disk, to put logs and "
                         "databases until the end; default build/bench")
     args = parser.parse_args()
@@ -154,7 +154,10 @@ def main():
     # "On two cores", wherever this runs.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
     with tempfile.TemporaryDirectory(prefix="scratch-", dir=args.directory) as scratch:
-        text, failures = run(args, args.only or names, os.path.abspath(scratch))
+        chosen = args.only or names
+        if "watch" in chosen:
+            chosen.append("json")  # its ledger
+        text, failures = run(args, chosen, os.path.abspath(scratch))
     print(f"\n{text}")
     if not args.only:
         tables.write_readme(text)
