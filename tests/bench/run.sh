@@ -3,7 +3,7 @@
 # in the same run, and `rollcall watch` live. Installs what is missing, builds, and prints a table,
 # which goes into README.md too. Exit 1 when one of them did not do its work; never for being slow.
 #
-#   tests/bench/run.sh                  1 GB, three rounds: 30 minutes, 6 GB of disk and memory
+#   tests/bench/run.sh                  1 GB, three rounds: 15 minutes, 5 GB of disk, 2 GB of memory
 #   tests/bench/run.sh --size-mb 50     a try
 #   tests/bench/run.sh --only json …    only these, and nothing into README.md; --help names them
 set -euo pipefail
