@@ -1,9 +1,11 @@
 #!/bin/bash
 # Installs the Debian packages (12 or 13) that are missing; where nothing is missing, does nothing.
-# This is the one list of them: deploy/quickstart.sh asks for `build`, tests/run.sh for `test`.
+# This is the one list of them: deploy/quickstart.sh asks for `build`, tests/run.sh for `test`,
+# tests/bench/run.sh for `bench`.
 #
 #   deploy/install_dependencies.sh build   what building and running rollcall takes
 #   deploy/install_dependencies.sh test    that, and what the tests take
+#   deploy/install_dependencies.sh bench   as build, and what rollcall is measured against
 set -euo pipefail
 
 build=(
@@ -17,8 +19,9 @@ test=(
   ccache clang clang-format clang-tidy libclang-rt-dev llvm shellcheck
   chromium curl jq prometheus prometheus-alertmanager rocksdb-tools sqlite3 zstd
 )
+bench=(lnav mtail python3)
 # Their packages start them as services. Tests start their own, on ports of their own.
-services=(prometheus prometheus-alertmanager clickhouse-server)
+services=(prometheus prometheus-alertmanager clickhouse-server mtail)
 
 # The page is bundled with Node; any installed Node with npm will do, and Debian's npm refuses to be
 # installed beside the Node of another publisher.
@@ -29,7 +32,8 @@ if grep -qs '^VERSION_ID="12"' /etc/os-release; then test+=(clickhouse-server); 
 case "${1:-}" in
   build) wanted=("${build[@]}") ;;
   test) wanted=("${build[@]}" "${test[@]}") ;;
-  *) echo "usage: $0 build|test" >&2; exit 2 ;;
+  bench) wanted=("${build[@]}" "${bench[@]}") ;;
+  *) echo "usage: $0 build|test|bench" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdint>
@@ -18,7 +19,7 @@
 // keeps a state for each), and each partition's chain is healthy: existing is what its last run
 // wrote. The three log formats hold the same runs. The same arguments give the same bytes. Fields:
 // ts, event, run, project, day, format, existing, new, duplicates, deleted, written, version, path;
-// text lines read by the pattern above WriteText.
+// text lines read by the pattern above WriteText. Its output is the truth about what it wrote.
 
 namespace {
 
@@ -99,10 +100,10 @@ class Output {
       if (size < 0) throw std::runtime_error(std::strerror(errno));
       done += static_cast<size_t>(size);
     }
-    bytes_ += static_cast<int64_t>(used_);
+    size_bytes_ += static_cast<int64_t>(used_);
     used_ = 0;
   }
-  int64_t bytes() const { return bytes_; }
+  int64_t size_bytes() const { return size_bytes_; }
 
  private:
   static constexpr size_t kBlock = 1 << 20;
@@ -111,7 +112,7 @@ class Output {
   int descriptor_;
   std::string buffer_;
   size_t used_ = 0;
-  int64_t bytes_ = 0;
+  int64_t size_bytes_ = 0;
 };
 
 std::string_view FormatName(const Run& run) { return run.columnar ? "columnar" : "row"; }
@@ -188,13 +189,34 @@ std::vector<std::string> Days(int64_t count) {
   return days;
 }
 
-int64_t WriteLog(const Options& options) {
+// What a reader of the whole log must find.
+struct Truth {
+  int64_t size_bytes = 0;
+  int64_t partitions = 0;    // of project, day and format
+  int64_t project_days = 0;  // those with a partition in either format
+  int64_t events = 0;        // that the partitions hold in the end
+};
+
+// A partition's last written count by its format; 0 where it never ran, since a run writes more.
+using Written = std::array<int32_t, 2>;
+
+Truth Count(const std::vector<Written>& written) {
+  Truth truth;
+  for (const auto& [row, columnar] : written) {
+    truth.partitions += (row > 0) + (columnar > 0);
+    truth.project_days += row > 0 || columnar > 0;
+    truth.events += int64_t{row} + columnar;
+  }
+  return truth;
+}
+
+Truth WriteLog(const Options& options) {
   Output out(options.out);
   Random random(options.seed);
   Timestamps timestamps;
   const std::vector<std::string> days = Days(options.days);
   const auto partitions = static_cast<uint64_t>(options.projects * options.days);
-  std::vector<int32_t> written(partitions * 2);
+  std::vector<Written> written(partitions);
   for (int64_t line = 0; line < options.lines; ++line) {
     const uint64_t partition = random.Below(partitions);
     Run run;
@@ -203,7 +225,7 @@ int64_t WriteLog(const Options& options) {
     run.project = 1'000'000 + static_cast<int64_t>(partition) / options.days;
     run.day = days[partition % static_cast<uint64_t>(options.days)];
     run.columnar = random.Below(2) == 1;
-    int32_t& before = written[partition * 2 + run.columnar];
+    int32_t& before = written[partition][run.columnar];
     run.existing = before;
     run.fresh = static_cast<int64_t>(1 + random.Below(before == 0 ? 100'000 : 5'000));
     run.duplicates = static_cast<int64_t>(random.Below(static_cast<uint64_t>(run.fresh) / 20 + 1));
@@ -218,7 +240,9 @@ int64_t WriteLog(const Options& options) {
     out.EndLine();
   }
   out.Flush();
-  return out.bytes();
+  Truth truth = Count(written);
+  truth.size_bytes = out.size_bytes();
+  return truth;
 }
 
 int64_t ReadNumber(const std::string& text, int64_t most) {
@@ -269,7 +293,10 @@ Options ReadOptions(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     const Options options = ReadOptions(argc, argv);
-    std::cout << options.lines << " lines, " << WriteLog(options) << " bytes\n";
+    const Truth truth = WriteLog(options);
+    std::cout << options.lines << " lines, " << truth.size_bytes << " bytes, " << truth.partitions
+              << " partitions, " << truth.project_days << " project-days, " << truth.events
+              << " events\n";
     return 0;
   } catch (const std::invalid_argument& error) {
     std::cerr << "rollcall-make-log: " << error.what() << '\n' << kUsage;
