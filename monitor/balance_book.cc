@@ -170,7 +170,7 @@ void BalanceBook::Flush() {
     return a.partition->key < b.partition->key;
   });
   constexpr size_t kAhead = 12;
-  database_.InsertAll("INSERT OR REPLACE", "balance", kColumns, entries.size(),
+  database_.InsertAll("INSERT OR REPLACE", "INTO balance", kColumns, entries.size(),
                       [&](size_t row, Cell* cells) {
                         if (row + kAhead < entries.size()) {
                           __builtin_prefetch(entries[row + kAhead].partition);

@@ -149,8 +149,11 @@ void Journal::Write(JournalEntry& entry) {
 }
 
 void Journal::WriteRows(std::vector<FactRow>& rows) {
-  database_.InsertAll("INSERT", "fact", kFactColumns, rows.size(),
+  database_.InsertAll("INSERT", kInsertFacts, kFactColumns, rows.size(),
                       [&](size_t row, Cell* cells) { FillFactCells(rows[row], cells); });
+  if (!rows.empty() && database_.last_row() != rows.back().seq) {
+    database_.Refuse("fact " + std::to_string(rows.back().seq) + " would not follow the last one");
+  }
   rows.clear();
 }
 

@@ -221,31 +221,31 @@ Statement Database::Prepare(std::string_view sql) {
   return Statement(this, statement);
 }
 
-void Database::InsertAll(const char* verb, const char* table, size_t columns, size_t rows,
+void Database::InsertAll(const char* verb, const char* into, size_t columns, size_t rows,
                          const Fill& fill) {
   Settle();
   if (error_ || rows == 0) return;
   if (!feed_) {
     feed_ = std::make_unique<Feed>();
     Note(sqlite3_create_module_v2(handle_.get(), "feed", &Feed::kModule, feed_.get(), nullptr),
-         table);
+         into);
   }
   Feed& feed = *feed_;
   feed.columns = columns;
   for (size_t begin = 0; begin < rows && !error_; begin += Feed::kBlockRows) {
     feed.rows = std::min(Feed::kBlockRows, rows - begin);
     for (size_t row = 0; row < feed.rows; ++row) fill(begin + row, &feed.cells[row * columns]);
-    InsertBlock(verb, table);
+    InsertBlock(verb, into);
   }
 }
 
-void Database::InsertBlock(const char* verb, const char* table) {
+void Database::InsertBlock(const char* verb, const char* into) {
   Feed& feed = *feed_;
   const uint32_t varying = feed.Varying();
-  const std::string key = std::string(table) + std::to_string(varying);
+  const std::string key = std::string(into) + std::to_string(varying);
   auto found = feed.statements.find(key);
   if (found == feed.statements.end()) {
-    std::string sql = std::string(verb) + " INTO " + table + " SELECT ";
+    std::string sql = std::string(verb) + " " + into + " SELECT ";
     for (size_t i = 0; i < feed.columns; ++i) {
       if (i > 0) sql += ",";
       sql += (varying >> i & 1) ? "c" + std::to_string(i) : "?" + std::to_string(i + 1);
@@ -300,6 +300,11 @@ void Database::Refuse(std::string why) {
 int64_t Database::changes() const {
   Settle();
   return sqlite3_changes64(handle_.get());
+}
+
+int64_t Database::last_row() const {
+  Settle();
+  return sqlite3_last_insert_rowid(handle_.get());
 }
 
 Result<void> Database::BackUpTo(const std::string& path) {

@@ -20,7 +20,7 @@
 
 namespace {
 
-constexpr size_t kBatchBytes = 4 << 20;
+constexpr size_t kBatchBytes = 1 << 20;
 
 struct Totals {
   int64_t files = 0, bytes = 0, lines = 0, facts = 0, duplicate_facts = 0, ignored_lines = 0,
