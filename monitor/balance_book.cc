@@ -33,22 +33,12 @@ int64_t Marks(const Balance& balance) {
          (static_cast<int64_t>(balance.alerting) << kAlertingShift);
 }
 
-void FillCells(const BookedPartition& partition, Cell* cells) {
-  const Balance& balance = partition.balance;
-  cells[0] = Cell::Of(int64_t{partition.key.project});
-  cells[1] = Cell::Of(int64_t{partition.key.day});
-  cells[2] = Cell::Of(int64_t{partition.key.format});
-  cells[3] = Cell::Of(int64_t{partition.key.server});
-  cells[4] = Cell::Of(int64_t{partition.source});
-  cells[5] = balance.actual == kUnknownCount ? Cell::Null() : Cell::Of(balance.actual);
-  cells[6] = Cell::Of(balance.missing);
-  cells[7] = Cell::Of(balance.surplus);
-  cells[8] = Cell::Of(balance.last);
-  cells[9] = Cell::Of(balance.logged_until);
-  cells[10] = Cell::Of(balance.permitted);
-  cells[11] = Cell::Of(int64_t{balance.epoch});
-  cells[12] = Cell::Of(static_cast<int64_t>(balance.opening));
-  cells[13] = Cell::Of(Marks(balance));
+void SetMarks(int64_t marks, Balance& balance) {
+  balance.deleted_before = marks & kDeletedBefore;
+  balance.written_only = marks & kWrittenOnly;
+  balance.retired = marks & kRetired;
+  balance.disordered = marks & kDisordered;
+  balance.alerting = static_cast<uint8_t>(marks >> kAlertingShift);
 }
 
 }  // namespace
@@ -63,8 +53,8 @@ size_t BalanceBook::SlotOf(const PartitionKey& key) const {
   const uint64_t hash = Hash(key);
   const uint32_t tag = TagOf(hash);
   size_t slot = hash & mask;
-  while (slots_[slot].index != 0 &&
-         (slots_[slot].tag != tag || Stored(slots_[slot].index - 1).key != key)) {
+  while (slots_[slot].place != 0 &&
+         (slots_[slot].tag != tag || PackedAt(slots_[slot].place - 1).key != key)) {
     slot = (slot + 1) & mask;
   }
   return slot;
@@ -75,32 +65,70 @@ void BalanceBook::PrefetchSlot(const PartitionKey& key) const {
 }
 
 void BalanceBook::PrefetchPartition(const PartitionKey& key) const {
-  const Place& place = slots_[Hash(key) & (slots_.size() - 1)];
-  if (place.index == 0) return;
-  const char* partition = reinterpret_cast<const char*>(&Stored(place.index - 1));
-  __builtin_prefetch(partition);
-  __builtin_prefetch(partition + 64);
+  const Slot& slot = slots_[Hash(key) & (slots_.size() - 1)];
+  if (slot.place != 0) __builtin_prefetch(&PackedAt(slot.place - 1));
 }
 
-BookedPartition& BalanceBook::At(const PartitionKey& key) {
+BookedPartition BalanceBook::At(const PartitionKey& key) {
   const size_t slot = SlotOf(key);
-  if (slots_[slot].index != 0) return Stored(slots_[slot].index - 1);
-  BookedPartition partition;
-  partition.key = key;
-  if (!table_empty_) Load(key, partition);
-  return Insert(partition);
+  return slots_[slot].place != 0 ? Unpack(slots_[slot].place - 1) : Insert(key);
 }
 
-BookedPartition* BalanceBook::Find(const PartitionKey& key) {
+std::optional<BookedPartition> BalanceBook::Find(const PartitionKey& key) {
   const size_t slot = SlotOf(key);
-  if (slots_[slot].index != 0) return &Stored(slots_[slot].index - 1);
-  BookedPartition partition;
-  partition.key = key;
-  if (table_empty_ || !Load(key, partition)) return nullptr;
-  return &Insert(partition);
+  if (slots_[slot].place != 0) return Unpack(slots_[slot].place - 1);
+  BookedPartition known{key, {}};
+  if (table_empty_ || !Load(known)) return std::nullopt;
+  return Insert(key);
 }
 
-bool BalanceBook::Load(const PartitionKey& key, BookedPartition& partition) {
+void BalanceBook::Put(const BookedPartition& partition) {
+  Pack(partition);
+  Packed& packed = PackedAt(partition.place);
+  if (packed.dirty) return;
+  packed.dirty = true;
+  dirty_.push_back(partition.place);
+}
+
+void BalanceBook::Pack(const BookedPartition& partition) {
+  const Balance& balance = partition.balance;
+  Packed& packed = PackedAt(partition.place);
+  packed.actual = balance.actual;
+  packed.missing = balance.missing;
+  packed.last = balance.last;
+  packed.logged_until = balance.logged_until;
+  packed.epoch = balance.epoch;
+  packed.source = partition.source;
+  packed.marks = static_cast<uint16_t>(Marks(balance));
+  packed.opening = balance.opening;
+  if (packed.rare == 0 && balance.surplus == 0 && balance.permitted == 0) return;
+  if (packed.rare == 0) {
+    rare_.emplace_back();
+    packed.rare = static_cast<uint32_t>(rare_.size());
+  }
+  rare_[packed.rare - 1] = {balance.surplus, balance.permitted};
+}
+
+BookedPartition BalanceBook::Unpack(size_t place) const {
+  const Packed& packed = PackedAt(place);
+  BookedPartition partition{packed.key, {}, packed.source};
+  partition.place = static_cast<uint32_t>(place);
+  Balance& balance = partition.balance;
+  balance.actual = packed.actual;
+  balance.missing = packed.missing;
+  balance.last = packed.last;
+  balance.logged_until = packed.logged_until;
+  balance.epoch = packed.epoch;
+  balance.opening = packed.opening;
+  SetMarks(packed.marks, balance);
+  if (packed.rare == 0) return partition;
+  balance.surplus = rare_[packed.rare - 1].surplus;
+  balance.permitted = rare_[packed.rare - 1].permitted;
+  return partition;
+}
+
+bool BalanceBook::Load(BookedPartition& partition) {
+  const PartitionKey& key = partition.key;
   select_.Bind({Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}),
                 Cell::Of(int64_t{key.format}), Cell::Of(int64_t{key.server})});
   if (!select_.Step()) return false;
@@ -114,40 +142,50 @@ bool BalanceBook::Load(const PartitionKey& key, BookedPartition& partition) {
   balance.permitted = select_.Integer(6);
   balance.epoch = static_cast<int32_t>(select_.Integer(7));
   balance.opening = static_cast<Opening>(select_.Integer(8));
-  const int64_t marks = select_.Integer(9);
-  balance.deleted_before = marks & kDeletedBefore;
-  balance.written_only = marks & kWrittenOnly;
-  balance.retired = marks & kRetired;
-  balance.disordered = marks & kDisordered;
-  balance.alerting = static_cast<uint8_t>(marks >> kAlertingShift);
+  SetMarks(select_.Integer(9), balance);
   return true;
 }
 
-BookedPartition& BalanceBook::Insert(const BookedPartition& partition) {
-  if ((stored_ + 1) * 3 > slots_.size() * 2) Grow();
-  if (stored_ % kBlock == 0) blocks_.emplace_back().reserve(kBlock);
-  slots_[SlotOf(partition.key)] = {static_cast<uint32_t>(stored_ + 1), TagOf(Hash(partition.key))};
-  BookedPartition& stored = blocks_.back().emplace_back(partition);
-  stored.index = static_cast<uint32_t>(stored_++) & 0x7fffffff;
-  return stored;
+BookedPartition BalanceBook::Insert(const PartitionKey& key) {
+  BookedPartition partition{key, {}};
+  if (!table_empty_) Load(partition);
+  if ((packed_count_ + 1) * 3 > slots_.size() * 2) Grow();
+  if (packed_count_ % kBlock == 0) blocks_.emplace_back().reserve(kBlock);
+  partition.place = static_cast<uint32_t>(packed_count_++);
+  slots_[SlotOf(key)] = {partition.place + 1, TagOf(Hash(key))};
+  blocks_.back().emplace_back().key = key;
+  Pack(partition);
+  return partition;
 }
 
 void BalanceBook::Grow() {
   decltype(slots_) old(slots_.size() * 2);
   slots_.swap(old);
   const size_t mask = slots_.size() - 1;
-  for (const Place& place : old) {
-    if (place.index == 0) continue;
-    size_t slot = Hash(Stored(place.index - 1).key) & mask;
-    while (slots_[slot].index != 0) slot = (slot + 1) & mask;
-    slots_[slot] = place;
+  for (const Slot& slot : old) {
+    if (slot.place == 0) continue;
+    size_t at = Hash(PackedAt(slot.place - 1).key) & mask;
+    while (slots_[at].place != 0) at = (at + 1) & mask;
+    slots_[at] = slot;
   }
 }
 
-void BalanceBook::Touch(BookedPartition& partition) {
-  if (partition.dirty) return;
-  partition.dirty = 1;
-  dirty_.push_back(partition.index);
+void BalanceBook::FillCells(const Packed& packed, Cell* cells) const {
+  const Rare rare = packed.rare == 0 ? Rare{} : rare_[packed.rare - 1];
+  cells[0] = Cell::Of(int64_t{packed.key.project});
+  cells[1] = Cell::Of(int64_t{packed.key.day});
+  cells[2] = Cell::Of(int64_t{packed.key.format});
+  cells[3] = Cell::Of(int64_t{packed.key.server});
+  cells[4] = Cell::Of(int64_t{packed.source});
+  cells[5] = packed.actual == kUnknownCount ? Cell::Null() : Cell::Of(packed.actual);
+  cells[6] = Cell::Of(packed.missing);
+  cells[7] = Cell::Of(rare.surplus);
+  cells[8] = Cell::Of(packed.last);
+  cells[9] = Cell::Of(packed.logged_until);
+  cells[10] = Cell::Of(rare.permitted);
+  cells[11] = Cell::Of(int64_t{packed.epoch});
+  cells[12] = Cell::Of(static_cast<int64_t>(packed.opening));
+  cells[13] = Cell::Of(int64_t{packed.marks});
 }
 
 // Sorted by project and day beside the pointer, so that sorting a million does not miss the cache a
@@ -156,27 +194,28 @@ void BalanceBook::Flush() {
   if (dirty_.empty()) return;
   struct Entry {
     uint64_t project_day;
-    BookedPartition* partition;
+    Packed* packed;
   };
   std::vector<Entry> entries;
   entries.reserve(dirty_.size());
-  for (const uint32_t index : dirty_) {
-    BookedPartition& partition = Stored(index);
-    const uint32_t day = static_cast<uint32_t>(partition.key.day) ^ 0x80000000u;
-    entries.push_back({static_cast<uint64_t>(partition.key.project) << 32 | day, &partition});
+  for (const uint32_t place : dirty_) {
+    Packed& packed = PackedAt(place);
+    const uint32_t day = static_cast<uint32_t>(packed.key.day) ^ 0x80000000u;
+    entries.push_back({static_cast<uint64_t>(packed.key.project) << 32 | day, &packed});
   }
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     if (a.project_day != b.project_day) return a.project_day < b.project_day;
-    return a.partition->key < b.partition->key;
+    return a.packed->key < b.packed->key;
   });
   constexpr size_t kAhead = 12;
   database_.InsertAll("INSERT OR REPLACE", "INTO balance", kColumns, entries.size(),
                       [&](size_t row, Cell* cells) {
                         if (row + kAhead < entries.size()) {
-                          __builtin_prefetch(entries[row + kAhead].partition);
+                          __builtin_prefetch(entries[row + kAhead].packed);
                         }
-                        FillCells(*entries[row].partition, cells);
-                        entries[row].partition->dirty = 0;
+                        Packed& packed = *entries[row].packed;
+                        FillCells(packed, cells);
+                        packed.dirty = false;
                       });
   dirty_.clear();
   table_empty_ = false;
@@ -184,7 +223,8 @@ void BalanceBook::Flush() {
 
 void BalanceBook::Clear() {
   blocks_.clear();
-  stored_ = 0;
+  packed_count_ = 0;
+  rare_.clear();
   slots_.assign(std::bit_ceil(capacity_ * 3 / 2), {});
   dirty_.clear();
   Statement any = database_.Prepare("SELECT 1 FROM balance LIMIT 1");

@@ -147,7 +147,7 @@ void Ledger::Recover() {
     std::deque<std::string> storage;
     FactRow row = ReadFactRow(rows, storage);
     if (row.partition.project == 0) continue;
-    BookedPartition& partition = balances_.At(row.partition);
+    BookedPartition partition = balances_.At(row.partition);
     SegmentSet* segments = nullptr;
     Book(row, partition.balance, segments);
     partition.balance.last = row.seq;
@@ -156,7 +156,7 @@ void Ledger::Recover() {
     partition.balance.logged_until = std::max(partition.balance.logged_until, row.logged_at);
     partition.source = row.source;
     partition.balance.alerting = alerts_.AnyOpen(row.partition);
-    balances_.Touch(partition);
+    balances_.Put(partition);
     if (balances_.full()) {
       balances_.Flush();
       balances_.Clear();

@@ -114,12 +114,14 @@ void Ledger::Account(FactRow& row, const Batch& batch, const Fact& fact) {
 
 void Ledger::AccountPartition(FactRow& row, const Fact& fact) {
   if (fact.source >= 0) sources_.Observed(sources_.At(fact.source), row.logged_at);
-  BookedPartition& partition = balances_.At(row.partition);
+  BookedPartition partition = balances_.At(row.partition);
   // A fact newer than all others of its partition is new: its logged time is part of its key.
   if (partition.balance.last != 0 && row.logged_at <= partition.balance.logged_until) {
-    return AppendLate(row, partition);
+    AppendLate(row, partition);
+  } else {
+    Append(row, partition);
   }
-  Append(row, partition);
+  balances_.Put(partition);
 }
 
 void Ledger::AccountGap(FactRow& row, const Batch& batch, const Fact& fact) {
@@ -197,7 +199,6 @@ void Ledger::AppendAtEnd(FactRow& row, BookedPartition& partition) {
   balance.last = row.seq;
   balance.logged_until = std::max(balance.logged_until, row.logged_at);
   if (row.source) partition.source = row.source;
-  balances_.Touch(partition);
   entry_.tallies[row.partition.format].missing += balance.missing - missing;
   Observe(row, booking, partition);
 }
@@ -284,7 +285,7 @@ void Ledger::JudgeByBase(FactRow& row, Booking& booking) {
   if (row.counts.existing == kUnknownCount || booking.cause == Cause::kLostInGap) return;
   PartitionKey base = row.partition;
   base.format = static_cast<int32_t>(names_.Find(format->reads));
-  const BookedPartition* found = base.format ? balances_.Find(base) : nullptr;
+  const auto found = base.format ? balances_.Find(base) : std::nullopt;
   if (!found || found->balance.last == 0) return;
   std::deque<std::string> storage;
   const FactRow last = LoadRow(found->balance.last, storage);
@@ -339,9 +340,7 @@ void Ledger::Observe(const FactRow& row, const Booking& booking, BookedPartition
   }
   ApplyFindings(rules_.OnRun(Describe(row, booking, partition.balance)), {row.partition, 0},
                 row.logged_at, row.seq);
-  const bool open = alerts_.AnyOpen(row.partition);
-  if (open != (partition.balance.alerting != 0)) balances_.Touch(partition);
-  partition.balance.alerting = open;
+  partition.balance.alerting = alerts_.AnyOpen(row.partition);
 }
 
 RunObservation Ledger::Describe(const FactRow& row, const Booking& booking,
@@ -466,10 +465,10 @@ Result<void> Ledger::Tick(Time now) {
                            Time(std::chrono::milliseconds(overdue.Integer(6))),
                            true};
     ApplyFindings(rules_.OnOverdue(run), {key, 0}, Millis(now), overdue.Integer(7));
-    BookedPartition& partition = balances_.At(key);
+    BookedPartition partition = balances_.At(key);
     if (partition.balance.alerting) continue;
     partition.balance.alerting = alerts_.AnyOpen(key);  // so that its end is shown to the rules
-    balances_.Touch(partition);
+    balances_.Put(partition);
   }
   if (!options_.bulk) balances_.Flush();
   return End();

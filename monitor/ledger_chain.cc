@@ -134,7 +134,6 @@ void Ledger::Rebuild(BookedPartition& partition, std::vector<FactRow>& chain, in
   balance.alerting = old.alerting;
   partition.balance = balance;
   if (chain.back().source) partition.source = chain.back().source;
-  balances_.Touch(partition);
   entry_.tallies[partition.key.format].missing += balance.missing - old.missing;
   if (set) {
     segments_[partition.key] = std::move(segments);
