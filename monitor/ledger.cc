@@ -193,12 +193,14 @@ Result<CommitOutcome> Ledger::CommitBeside(Batch batch) {
   BeginEntry(*entry_.owned_batch);
   AccountAll(*entry_.batch);
   if (rebuilt_) WriteBalances();
-  if (auto ok = database_.Check(); !ok) return tl::unexpected<Error>(ok.error());
-  std::swap(entry_, written_beside_);
-  database_.RunBeside([this] {
-    journal_.Write(written_beside_);
+  JournalEntry& entry = written_beside_[next_beside_];
+  next_beside_ = (next_beside_ + 1) % written_beside_.size();
+  std::swap(entry_, entry);
+  auto done = database_.RunBeside([this, &entry] {
+    journal_.Write(entry);
     journal_.EndLargeTransaction();
   });
+  if (!done) return tl::unexpected<Error>(done.error());
   return outcome_;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -151,7 +152,9 @@ class Ledger {
   int64_t server_ = 0;
   std::vector<FactRow> interned_;  // of a block of the batch, not yet accounted
   JournalEntry entry_;             // of the batch being accounted
-  JournalEntry written_beside_;    // backfill: of the batch before, with the database
+  // Backfill: of batches before, with the database; the oldest is done with (see RunBeside).
+  std::array<JournalEntry, 3> written_beside_;
+  size_t next_beside_ = 0;
   CommitOutcome outcome_;
   std::map<PartitionKey, SegmentSet> segments_;
   size_t segments_cached_ = 0;

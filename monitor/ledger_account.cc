@@ -80,7 +80,10 @@ void Ledger::AccountAll(const Batch& batch) {
   for (size_t begin = 0; begin < facts.size(); begin += kBlock) {
     const auto block = facts.subspan(begin, std::min(kBlock, facts.size() - begin));
     interned_.clear();
-    for (const Fact& fact : block) interned_.push_back(Intern(batch, fact));
+    for (size_t i = 0; i < block.size(); ++i) {
+      if (i + kAhead < block.size()) names_.Prefetch(batch.View(block[i + kAhead].project));
+      interned_.push_back(Intern(batch, block[i]));
+    }
     for (size_t i = 0; i < block.size(); ++i) {
       if (i + 2 * kAhead < block.size()) {
         balances_.PrefetchSlot(interned_[i + 2 * kAhead].partition);

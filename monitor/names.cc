@@ -1,5 +1,7 @@
 #include "monitor/names.h"
 
+#include <cstring>
+
 namespace {
 // About 20 MB of names of usual length; a larger fleet of names is looked up in the table.
 constexpr size_t kMaxCached = 200'000;
@@ -19,14 +21,20 @@ uint32_t Names::HashOf(std::string_view text) {
 }
 
 int64_t Names::Cached(std::string_view text, uint32_t hash) const {
+  if (text.size() > Slot::kText) {
+    const auto found = long_names_.find(std::string(text));
+    return found == long_names_.end() ? 0 : found->second;
+  }
   const size_t mask = slots_.size() - 1;
   for (size_t at = hash & mask; slots_[at].id != 0; at = (at + 1) & mask) {
     const Slot& slot = slots_[at];
-    if (slot.hash == hash && text == std::string_view(arena_).substr(slot.at, slot.size)) {
-      return slot.id;
-    }
+    if (slot.hash == hash && text == std::string_view(slot.text.data(), slot.size)) return slot.id;
   }
   return 0;
+}
+
+void Names::Prefetch(std::string_view text) const {
+  __builtin_prefetch(&slots_[HashOf(text) & (slots_.size() - 1)]);
 }
 
 int64_t Names::Find(std::string_view text) {
@@ -58,24 +66,28 @@ void Names::Forget() {
 }
 
 void Names::ClearCache() {
-  arena_.clear();
+  long_names_.clear();
   slots_.assign(1024, {});
   cached_ = 0;
 }
 
 void Names::Remember(std::string_view text, uint32_t hash, int64_t id) {
   if (cached_ >= kMaxCached) ClearCache();
-  if ((cached_ + 1) * 3 > slots_.size() * 2) {
-    std::vector<Slot> old(slots_.size() * 2);
+  ++cached_;
+  if (text.size() > Slot::kText) {
+    long_names_.emplace(text, id);
+    return;
+  }
+  if (cached_ * 3 > slots_.size() * 2) {
+    decltype(slots_) old(slots_.size() * 2);
     old.swap(slots_);
     for (const Slot& slot : old) {
       if (slot.id != 0) Place(slot);
     }
   }
-  Place({hash, static_cast<uint32_t>(id), static_cast<uint32_t>(arena_.size()),
-         static_cast<uint32_t>(text.size())});
-  arena_.append(text);
-  ++cached_;
+  Slot slot{hash, static_cast<uint32_t>(id), static_cast<uint8_t>(text.size()), {}};
+  std::memcpy(slot.text.data(), text.data(), text.size());
+  Place(slot);
 }
 
 void Names::Place(const Slot& slot) {

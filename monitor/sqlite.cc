@@ -3,9 +3,14 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
+#include <condition_variable>
 #include <cstring>
+#include <deque>
 #include <map>
+#include <mutex>
+#include <thread>
 
 namespace {
 
@@ -157,6 +162,45 @@ const sqlite3_module Database::Feed::kModule = [] {
   return module;
 }();
 
+// A thread that does works in turn.
+struct Database::Beside {
+  Beside() : thread([this] { Run(); }) {}
+  ~Beside() {
+    Add(nullptr);
+    thread.join();
+  }
+  void Add(std::function<void()> work) {
+    const std::lock_guard lock(mutex);
+    works.push_back(std::move(work));
+    changed.notify_all();
+  }
+  // Until at most `count` works are left to do; the works themselves wait for nobody.
+  void WaitFor(size_t count) {
+    if (std::this_thread::get_id() == thread.get_id()) return;
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return works.size() <= count; });
+  }
+  void Run() {
+    std::unique_lock lock(mutex);
+    while (true) {
+      changed.wait(lock, [&] { return !works.empty(); });
+      const std::function<void()>& work = works.front();
+      if (!work) return;
+      lock.unlock();
+      work();
+      lock.lock();
+      works.pop_front();
+      changed.notify_all();
+    }
+  }
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<std::function<void()>> works;  // guarded by mutex; the first is being done
+  std::atomic<bool> failed = false;
+  std::thread thread;  // last: it uses the others
+};
+
 void Database::Close::operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
 void Statement::Finalize::operator()(sqlite3_stmt* handle) const { sqlite3_finalize(handle); }
 
@@ -191,17 +235,18 @@ void Database::Note(int code, std::string_view doing) {
 }
 
 void Database::Settle() const {
-  if (beside_->thread.load() == std::this_thread::get_id()) return;
-  if (beside_->done.valid()) beside_->done.get();
+  if (beside_) beside_->WaitFor(0);
 }
 
-void Database::RunBeside(std::function<void()> work) {
-  Settle();
-  beside_->done = std::async(std::launch::async, [beside = beside_.get(), work = std::move(work)] {
-    beside->thread = std::this_thread::get_id();
+Result<void> Database::RunBeside(std::function<void()> work) {
+  if (!beside_) beside_ = std::make_unique<Beside>();
+  beside_->WaitFor(1);
+  if (beside_->failed) return Check();
+  beside_->Add([this, work = std::move(work)] {
     work();
-    beside->thread = std::thread::id();
+    beside_->failed = error_.has_value();
   });
+  return {};
 }
 
 void Database::Execute(const char* sql) {

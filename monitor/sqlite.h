@@ -1,14 +1,11 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
-#include <future>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "monitor/error.h"
@@ -57,9 +54,10 @@ class Database {
   // REPLACE"; `into`: "INTO table" or "INTO table(column, …)".
   using Fill = std::function<void(size_t row, Cell* cells)>;
   void InsertAll(const char* verb, const char* into, size_t columns, size_t rows, const Fill& fill);
-  // Does `work` on a thread of its own, with this database and its statements. Whatever any other
-  // thread asks of them waits for it to end first; two calls do not overlap.
-  void RunBeside(std::function<void()> work);
+  // Does `work` on a thread of its own, with this database and its statements, after what it was
+  // given before. Returns when at most two works are left to do, with an error that one of those
+  // before ended in. Whatever else any other thread asks waits for all of them.
+  [[nodiscard]] Result<void> RunBeside(std::function<void()> work);
   void Settle() const;
 
   [[nodiscard]] Result<void> Commit();
@@ -94,12 +92,8 @@ class Database {
   std::unique_ptr<sqlite3, Close> handle_;
   std::unique_ptr<Feed> feed_;
   std::optional<Error> error_;
-  // Shared with the thread of RunBeside. Last: that thread uses the others.
-  struct Beside {
-    std::atomic<std::thread::id> thread;
-    std::future<void> done;
-  };
-  std::unique_ptr<Beside> beside_ = std::make_unique<Beside>();
+  struct Beside;                    // the thread of RunBeside
+  std::unique_ptr<Beside> beside_;  // last: that thread uses the others
 };
 
 // A prepared statement, reset on each Run or Bind. Columns and parameters count from 0.
