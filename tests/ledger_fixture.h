@@ -115,7 +115,8 @@ class LedgerFixture {
     batch.facts.push_back(fact);
   }
 
-  CommitOutcome Commit() {
+  // Says how far the logs have been read with what was added.
+  void AddPositions() {
     for (auto& [log, offset] : offsets_) {
       if (committed_[log] == offset) continue;
       LogPosition position;
@@ -128,6 +129,9 @@ class LedgerFixture {
       committed_[log] = offset;
     }
     batch.observed_at = ParseTime("2016-02-23T00:00:00Z").value();
+  }
+  CommitOutcome Commit() {
+    AddPositions();
     auto done = ledger->Commit(batch);
     if (!done) FAIL(done.error().message);
     batch = {};
