@@ -22,6 +22,8 @@ struct PartitionKey {
   auto operator<=>(const PartitionKey&) const = default;
 };
 
+inline int64_t Millis(Time time) { return time.time_since_epoch().count(); }
+
 // Bits of fact.marks.
 inline constexpr int64_t kSuperseded = 1;    // a retry took its place
 inline constexpr int64_t kOpened = 2;        // the partition's first run

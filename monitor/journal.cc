@@ -42,9 +42,24 @@ std::string NewLedgerId() {
   return id;
 }
 
-int64_t Millis(Time time) { return time.time_since_epoch().count(); }
-
 }  // namespace
+
+void JournalEntry::Begin(const Batch& of, int64_t last) {
+  batch = &of;
+  rows.clear();
+  hashed.clear();
+  last_seq = last;
+  new_facts = known_facts = 0;
+  more_than_appended = false;
+  tallies.clear();
+}
+
+void JournalEntry::Push(FactRow& row) {
+  row.seq = ++last_seq;
+  AppendForHash(row, hashed);
+  rows.push_back(row);
+  ++new_facts;
+}
 
 Journal::Journal(Database& database, const SourceBook& sources, const std::string& path)
     : database_(database),

@@ -30,8 +30,16 @@ struct JournalEntry {
   std::vector<FactRow> rows;           // those not yet written; seq is dense from rows[0].seq
   std::string hashed;                  // all rows, for the hash chain
   int64_t last_seq = 0;
+  int64_t new_facts = 0, known_facts = 0;
+  bool more_than_appended = false;   // balances and derived columns cannot be made again by booking
+                                     // the new rows alone: they are written with this commit
   std::map<int64_t, Tally> tallies;  // by format
   std::vector<Output> outputs;
+
+  // Begins anew, after fact `last`.
+  void Begin(const Batch& of, int64_t last);
+  // Gives a row its sequence and adds it; what it says is final from here.
+  void Push(FactRow& row);
 };
 
 // The recording half of a ledger: transactions, fact rows, read positions, counters and the hash

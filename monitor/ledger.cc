@@ -9,13 +9,17 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "monitor/ledger_sql.h"
 #include "monitor/schema.h"
 
 namespace {
 
 // Backfill keeps this many partitions in memory (about 150 MB) before it writes them out.
 constexpr size_t kBulkPartitions = 1'390'000;
+
+constexpr const char* kSelectLogs =
+    "SELECT id, path, device, inode, position, head_end, head_hash, tail_begin, tail_hash, "
+    "finished, joiner_state FROM log WHERE source = ? ORDER BY id";
+constexpr const char* kKnownOperatorFact = "SELECT 1 FROM fact WHERE kind = ? AND run = ?";
 
 Result<int> Lock(const std::string& path) {
   const std::string lock_path = path + ".lock";
@@ -99,22 +103,18 @@ Ledger::Ledger(const Options& options, const Config& config, const RuleBook& rul
                Database database, int lock)
     : options_(options),
       config_(config),
-      rules_(rules),
       lock_(lock),
       database_(std::move(database)),
       names_(database_),
       balances_(database_, options.bulk ? kBulkPartitions : options.cached_partitions),
       sources_(database_, config),
-      alerts_(database_, names_, rules),
+      formats_(config, names_),
       journal_(database_, sources_, options.path),
-      select_row_(database_.Prepare(std::string(kSelectFacts) + "WHERE seq = ?")),
-      update_derived_(database_.Prepare(ledger_sql::kUpdateDerived)),
-      find_outputs_(database_.Prepare(ledger_sql::kFindOutputs)),
-      open_run_(database_.Prepare(ledger_sql::kOpenRun)),
-      close_run_(database_.Prepare(ledger_sql::kCloseRuns)),
-      upsert_segment_(database_.Prepare(ledger_sql::kUpsertSegment)),
-      select_segments_(database_.Prepare(ledger_sql::kSelectSegments)),
-      known_operator_fact_(database_.Prepare(ledger_sql::kKnownOperatorFact)) {}
+      chains_(database_, sources_, entry_),
+      bookkeeper_(database_, names_, sources_, balances_, chains_, formats_),
+      lookout_(database_, names_, sources_, balances_, chains_, formats_, rules, journal_, entry_),
+      accounts_(database_, balances_, chains_, bookkeeper_, lookout_, journal_, entry_),
+      known_operator_fact_(database_.Prepare(kKnownOperatorFact)) {}
 
 Ledger::~Ledger() {
   database_.Settle();
@@ -129,8 +129,7 @@ Result<void> Ledger::Start() {
   server_ = names_.Id(options_.server);
   DescribeSelf(database_, options_.server, config_);
   Recover();
-  Statement open_runs = database_.Prepare("SELECT 1 FROM open_run LIMIT 1");
-  has_open_runs_ = open_runs.Bind({}).Step();
+  lookout_.Open();
   if (auto ok = journal_.End(); !ok) return ok;
   return journal_.CheckHead();
 }
@@ -147,16 +146,7 @@ void Ledger::Recover() {
     std::deque<std::string> storage;
     FactRow row = ReadFactRow(rows, storage);
     if (row.partition.project == 0) continue;
-    BookedPartition partition = balances_.At(row.partition);
-    SegmentSet* segments = nullptr;
-    Book(row, partition.balance, segments);
-    partition.balance.last = row.seq;
-    partition.balance.disordered =
-        partition.balance.disordered || row.logged_at < partition.balance.logged_until;
-    partition.balance.logged_until = std::max(partition.balance.logged_until, row.logged_at);
-    partition.source = row.source;
-    partition.balance.alerting = alerts_.AnyOpen(row.partition);
-    balances_.Put(partition);
+    accounts_.TakeAgain(row);
     if (balances_.full()) {
       balances_.Flush();
       balances_.Clear();
@@ -169,9 +159,8 @@ void Ledger::ForgetCaches() {
   names_.Forget();
   balances_.Clear();
   sources_.Open();
-  segments_.clear();
-  segments_cached_ = 0;
-  last_output_.clear();
+  accounts_.Forget();
+  lookout_.Forget();
   journal_.Open();
   seq_ = journal_.head().seq;
   server_ = names_.Find(options_.server);
@@ -182,17 +171,18 @@ Result<CommitOutcome> Ledger::Commit(const Batch& batch) {
   if (!journal_.Knows(batch)) {
     AccountAll(batch);
     journal_.Write(entry_);
-    if (!options_.bulk || rebuilt_) WriteBalances();
+    if (!options_.bulk || entry_.more_than_appended) WriteBalances();
   }
   if (auto done = End(); !done) return tl::unexpected<Error>(done.error());
-  return outcome_;
+  return Outcome();
 }
 
 Result<CommitOutcome> Ledger::CommitBeside(Batch batch) {
   entry_.owned_batch = std::make_unique<Batch>(std::move(batch));
   BeginEntry(*entry_.owned_batch);
   AccountAll(*entry_.batch);
-  if (rebuilt_) WriteBalances();
+  if (entry_.more_than_appended) WriteBalances();
+  const CommitOutcome outcome = Outcome();
   JournalEntry& entry = written_beside_[next_beside_];
   next_beside_ = (next_beside_ + 1) % written_beside_.size();
   std::swap(entry_, entry);
@@ -201,15 +191,15 @@ Result<CommitOutcome> Ledger::CommitBeside(Batch batch) {
     journal_.EndLargeTransaction();
   });
   if (!done) return tl::unexpected<Error>(done.error());
-  return outcome_;
+  return outcome;
+}
+
+CommitOutcome Ledger::Outcome() const {
+  return {entry_.new_facts, entry_.known_facts, entry_.last_seq};
 }
 
 void Ledger::BeginEntry(const Batch& batch) {
-  outcome_ = {.head_seq = seq_};
-  entry_.batch = &batch;
-  entry_.rows.clear();
-  entry_.hashed.clear();
-  entry_.tallies.clear();
+  entry_.Begin(batch, seq_);
   journal_.Begin();
   if (!options_.bulk || !balances_.full()) return;
   WriteBalances();
@@ -241,7 +231,7 @@ Result<void> Ledger::FinishBulk() {
 
 std::vector<LogPosition> Ledger::Positions(int16_t source) {
   std::vector<LogPosition> positions;
-  Statement logs = database_.Prepare(ledger_sql::kSelectLogs);
+  Statement logs = database_.Prepare(kSelectLogs);
   logs.Bind({Cell::Of(int64_t{sources_.At(source).id})});
   while (logs.Step()) {
     LogPosition position;

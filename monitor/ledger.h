@@ -1,22 +1,22 @@
 #pragma once
 
 #include <array>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
-#include "monitor/alert_book.h"
+#include "monitor/accounts.h"
 #include "monitor/balance_book.h"
+#include "monitor/bookkeeper.h"
+#include "monitor/canonical_formats.h"
 #include "monitor/config.h"
 #include "monitor/error.h"
 #include "monitor/fact.h"
+#include "monitor/fact_chains.h"
 #include "monitor/journal.h"
+#include "monitor/lookout.h"
 #include "monitor/names.h"
 #include "monitor/rule_book.h"
-#include "monitor/segments.h"
 #include "monitor/source_book.h"
 #include "monitor/sqlite.h"
 
@@ -83,86 +83,41 @@ class Ledger {
   void Recover();
   void ForgetCaches();
 
-  // A failed transaction is rolled back and takes everything kept in memory with it.
-  Result<void> End();
-
   // Commit, step by step.
   void BeginEntry(const Batch& batch);
   void AccountAll(const Batch& batch);
-  void Account(FactRow& row, const Batch& batch, const Fact& fact);
   FactRow Intern(const Batch& batch, const Fact& fact);
+  int64_t InternOnce(const Batch& batch, Text slice, Memo& memo);
+  void Account(FactRow& row, const Batch& batch, const Fact& fact);
   void AccountPartition(FactRow& row, const Fact& fact);
   void AccountGap(FactRow& row, const Batch& batch, const Fact& fact);
-  void AccountOperator(FactRow& row, const Batch& batch, const Fact& fact);
-  bool IsSegments(const FactRow& row);
-  void Append(FactRow& row, BookedPartition& partition);
-  void AppendAtEnd(FactRow& row, BookedPartition& partition);
-  void AppendLate(FactRow& row, BookedPartition& partition);
-  void Insert(FactRow& row, BookedPartition& partition);
+  void AccountOperator(FactRow& row, const Fact& fact);
   void WriteBalances();
-  int64_t InternOnce(const Batch& batch, Text slice, Memo& memo);
-  // Gives the row its sequence and puts it into the commit; what it says is final from here.
-  void PushRow(FactRow& row);
-
-  // Arithmetic of one fact; changes row's derived columns and the balance.
-  Booking Book(FactRow& row, Balance& balance, SegmentSet* segments);
-  Booking BookRewrite(FactRow& row, const Source* source, Balance& balance);
-  Booking BookOperatorPermit(const FactRow& row, Balance& balance);
-  bool PermitsExpired(const FactRow& row, const Balance& balance);
-  void JudgeByBase(FactRow& row, Booking& booking);
-  bool Retired(const FactRow& row, const Balance& balance) const;
-  SegmentSet& Segments(const PartitionKey& key);
-  void SaveSegments(const PartitionKey& key, int64_t since_seq);
-
-  // Chains.
-  std::vector<FactRow> LoadChain(int64_t last, std::deque<std::string>& storage);
-  FactRow LoadRow(int64_t seq, std::deque<std::string>& storage);
-  bool Later(const FactRow& a, const FactRow& b);
-  void Rebuild(BookedPartition& partition, std::vector<FactRow>& chain, int64_t new_seq);
-  void WriteDerived(const FactRow& row);
-  void ObserveAgain(const FactRow& row, const Booking& booking, BookedPartition& partition,
-                    int64_t new_seq);
-  bool Supersedes(const FactRow& retry, const FactRow& earlier) const;
-
-  // Rules.
-  void Observe(const FactRow& row, const Booking& booking, BookedPartition& partition);
-  void ObserveOutput(const FactRow& row);
-  std::vector<JournalEntry::Output> TakeOutputs();
-  void ObserveStart(const FactRow& row);
-  RunObservation Describe(const FactRow& row, const Booking& booking, const Balance& balance);
-  void ApplyFindings(const std::vector<Finding>& findings, const AlertBook::Subject& subject,
-                     int64_t now, int64_t seq);
-
-  const CanonicalFilesConfig* FormatOf(int64_t format);
+  // A failed transaction is rolled back and takes everything kept in memory with it.
+  Result<void> End();
+  CommitOutcome Outcome() const;
 
   Options options_;
   const Config& config_;
-  const RuleBook& rules_;
   int lock_ = -1;
   Database database_;
   Names names_;
   BalanceBook balances_;
   SourceBook sources_;
-  AlertBook alerts_;
+  CanonicalFormats formats_;
   Journal journal_;
-  Statement select_row_, update_derived_, find_outputs_, open_run_, close_run_, upsert_segment_,
-      select_segments_, known_operator_fact_;
+  JournalEntry entry_;  // of the batch being accounted
+  FactChains chains_;
+  Bookkeeper bookkeeper_;
+  Lookout lookout_;
+  Accounts accounts_;
+  Statement known_operator_fact_;
 
   int64_t seq_ = 0;  // of the latest fact accounted
   int64_t server_ = 0;
   std::vector<FactRow> interned_;  // of a block of the batch, not yet accounted
-  JournalEntry entry_;             // of the batch being accounted
+  Memos memos_;
   // Backfill: of batches before, with the database; the oldest is done with (see RunBeside).
   std::array<JournalEntry, 3> written_beside_;
   size_t next_beside_ = 0;
-  CommitOutcome outcome_;
-  std::map<PartitionKey, SegmentSet> segments_;
-  size_t segments_cached_ = 0;
-  std::unordered_map<int64_t, const CanonicalFilesConfig*> formats_;
-  // Where each (server, format) was last written, to notice a move without a query a run; `runs`
-  // since the last commit.
-  std::map<std::pair<int64_t, int64_t>, JournalEntry::Output> last_output_;
-  bool has_open_runs_ = false;
-  bool rebuilt_ = false;  // this commit did more than append: balances are written with it
-  Memos memos_;
 };

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <vector>
+
+#include "monitor/balance_book.h"
+#include "monitor/bookkeeper.h"
+#include "monitor/fact_chains.h"
+#include "monitor/journal.h"
+#include "monitor/lookout.h"
+#include "monitor/segment_book.h"
+#include "monitor/sqlite.h"
+
+// Gives each fact of a partition its place in the partition's chain and books it there. Most follow
+// the newest one. One that is found late makes its partition's whole chain be booked again, and no
+// other's. Owned by the ledger, its thread only, within its transaction.
+class Accounts {
+ public:
+  // `entry`: the commit being made, which new facts are added to.
+  Accounts(Database& database, BalanceBook& balances, FactChains& chains, Bookkeeper& bookkeeper,
+           Lookout& lookout, Journal& journal, JournalEntry& entry);
+
+  // Books a fact that is new; one that is known already changes nothing.
+  void Take(FactRow& row);
+  // Books a fact of the ledger, whose balance was still in memory when a backfill was killed.
+  void TakeAgain(FactRow& row);
+  // After a rollback.
+  void Forget() { segments_.Forget(); }
+
+ private:
+  void TakeLate(FactRow& row, BookedPartition& partition);
+  void Append(FactRow& row, BookedPartition& partition);
+  void AppendAtEnd(FactRow& row, BookedPartition& partition);
+  void Insert(FactRow& row, BookedPartition& partition);
+  void Rebuild(BookedPartition& partition, std::vector<FactRow>& chain, int64_t new_seq);
+  void ShowRebuilt(const FactRow& row, const Booking& booking, BookedPartition& partition,
+                   int64_t new_seq);
+  void WriteDerived(const FactRow& row);
+
+  Database& database_;
+  BalanceBook& balances_;
+  FactChains& chains_;
+  Bookkeeper& bookkeeper_;
+  Lookout& lookout_;
+  Journal& journal_;
+  JournalEntry& entry_;
+  SegmentBook segments_;
+  Statement update_derived_;
+};

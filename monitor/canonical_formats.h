@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+
+#include "monitor/config.h"
+#include "monitor/names.h"
+
+// The configured canonical files by the id of their format. Owned by the ledger, its thread only.
+class CanonicalFormats {
+ public:
+  CanonicalFormats(const Config& config, Names& names) : config_(config), names_(names) {}
+
+  // Null: nothing is configured for that format.
+  const CanonicalFilesConfig* Of(int64_t format);
+  const std::vector<CanonicalFilesConfig>& all() const { return config_.canonical_files; }
+
+ private:
+  const Config& config_;
+  Names& names_;
+  std::unordered_map<int64_t, const CanonicalFilesConfig*> known_;
+};

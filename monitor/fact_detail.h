@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "monitor/fact_row.h"
+
+// What has no column: the JSON object in a fact's `detail`. What is absent, or of another type, is
+// empty or 0.
+class FactDetail {
+ public:
+  explicit FactDetail(std::string_view text)
+      : object_(nlohmann::json::parse(text, nullptr, false)) {}
+
+  std::string Text(const char* key) const {
+    const auto found = Find(key);
+    return found && found->is_string() ? found->get<std::string>() : std::string();
+  }
+  int64_t Integer(const char* key) const {
+    const auto found = Find(key);
+    return found && found->is_number_integer() ? found->get<int64_t>() : 0;
+  }
+  // Unix ms.
+  int64_t Moment(const char* key) const {
+    const auto time = ParseTime(Text(key));
+    return time ? Millis(*time) : 0;
+  }
+
+ private:
+  const nlohmann::json* Find(const char* key) const {
+    if (!object_.is_object()) return nullptr;
+    const auto found = object_.find(key);
+    return found == object_.end() ? nullptr : &*found;
+  }
+  nlohmann::json object_;
+};

@@ -1,0 +1,246 @@
+#include "monitor/lookout.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+
+#include "monitor/fact_detail.h"
+
+namespace {
+
+constexpr const char* kFindOutputs =
+    "SELECT path, version, runs, seq FROM output WHERE server = ? AND format = ? ORDER BY seq DESC";
+constexpr const char* kOpenRun = "INSERT OR REPLACE INTO open_run VALUES (?,?,?,?,?,?,?,?)";
+// A rewritten partition has one run at a time: what started before a run that ended is over.
+constexpr const char* kCloseRuns =
+    "DELETE FROM open_run WHERE project = ?1 AND day = ?2 AND format = ?3 AND server = ?4 AND "
+    "(run = ?5 OR (?6 AND started_at <= ?7))";
+constexpr const char* kOverdueRuns =
+    "SELECT project, day, format, server, run, version, started_at, seq FROM open_run "
+    "WHERE started_at <= ?";
+constexpr const char* kUpsertLossy =
+    "INSERT INTO lossy VALUES (?1,?2,?3,1) ON CONFLICT(format, cause, version) DO UPDATE SET "
+    "runs = runs + 1";
+
+// "/data/row/{project}/{day}.evt" → "/data/row/{project}"
+std::string_view DirectoryOf(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
+}
+
+bool IsSegments(const Source* source) { return source && source->shape == Shape::kSegments; }
+
+}  // namespace
+
+Lookout::Lookout(Database& database, Names& names, SourceBook& sources, BalanceBook& balances,
+                 FactChains& chains, CanonicalFormats& formats, const RuleBook& rules,
+                 Journal& journal, JournalEntry& entry)
+    : database_(database),
+      names_(names),
+      sources_(sources),
+      balances_(balances),
+      chains_(chains),
+      formats_(formats),
+      rules_(rules),
+      journal_(journal),
+      entry_(entry),
+      alerts_(database, names, rules),
+      find_outputs_(database.Prepare(kFindOutputs)),
+      open_run_(database.Prepare(kOpenRun)),
+      close_run_(database.Prepare(kCloseRuns)) {}
+
+void Lookout::Open() {
+  Statement open_runs = database_.Prepare("SELECT 1 FROM open_run LIMIT 1");
+  has_open_runs_ = open_runs.Bind({}).Step();
+}
+
+void Lookout::Forget() { last_output_.clear(); }
+
+void Lookout::Saw(const FactRow& row, const Booking& booking, BookedPartition& partition) {
+  JournalEntry::Tally& tally = entry_.tallies[row.partition.format];
+  if (row.kind == FactKind::kFailedRun) ++tally.failed;
+  if (row.kind == FactKind::kStartedRun) return SawStart(row);
+  if (row.kind == FactKind::kRun) {
+    ++tally.runs;
+    tally.written += std::max<int64_t>(0, row.counts.written);
+    if (row.path) SawOutput(row);
+  }
+  if (has_open_runs_ && row.kind != FactKind::kSegmentsDeleted) SawEnd(row);
+  if (!booking.remarkable() && !partition.balance.alerting) return;
+  if (booking.lost > 0) {
+    Statement lossy = database_.Prepare(kUpsertLossy);
+    lossy.Run(
+        {Cell::Of(int64_t{row.partition.format}), Cell::Of(row.cause), Cell::Of(row.version)});
+  }
+  Show(row, booking, partition);
+}
+
+void Lookout::SawAgain(const FactRow& row, const Booking& booking, BookedPartition& partition) {
+  if (!booking.remarkable() && !partition.balance.alerting) return;
+  Show(row, booking, partition);
+}
+
+void Lookout::Show(const FactRow& row, const Booking& booking, BookedPartition& partition) {
+  Apply(rules_.OnRun(Describe(row, booking, partition.balance)), {row.partition, 0}, row.logged_at,
+        row.seq);
+  partition.balance.alerting = alerts_.AnyOpen(row.partition);
+}
+
+RunObservation Lookout::Describe(const FactRow& row, const Booking& booking,
+                                 const Balance& balance) {
+  RunObservation run;
+  run.kind = row.kind;
+  const Source* source = row.source ? sources_.ById(row.source) : nullptr;
+  run.server = names_.Text(row.partition.server);
+  run.project = names_.Text(row.partition.project);
+  run.format = names_.Text(row.partition.format);
+  run.unit = source ? source->unit : "events";
+  run.day = Day{row.partition.day};
+  run.run = std::string(row.run);
+  run.version = names_.Text(row.version);
+  run.path = names_.Text(row.path);
+  if (row.previous) {
+    std::deque<std::string> storage;
+    run.previous_version = names_.Text(chains_.Row(row.previous, storage).version);
+  }
+  run.conservation = source ? source->conservation : Conservation::kStrict;
+  run.segments = IsSegments(source);
+  run.counts = row.counts;
+  run.booking = booking;
+  run.balance = balance;
+  return run;
+}
+
+void Lookout::Apply(const std::vector<Finding>& findings, const AlertBook::Subject& subject,
+                    int64_t now, int64_t seq) {
+  for (const Finding& finding : findings) alerts_.Apply(finding, subject, now, seq);
+}
+
+// A run that wrote to the same place as the last one of its server and format says nothing new.
+void Lookout::SawOutput(const FactRow& row) {
+  const std::pair<int64_t, int64_t> key{row.partition.server, row.partition.format};
+  const auto known = last_output_.find(key);
+  if (known != last_output_.end() && known->second.path == row.path) {
+    known->second.version = row.version;
+    known->second.seq = row.seq;
+    ++known->second.runs;
+    return;
+  }
+  for (const JournalEntry::Output& earlier : TakeOutputs()) journal_.WriteOutput(earlier);
+  bool moved = false;
+  OutputObservation output = Compare(row, moved);
+  last_output_[key] = {key.first, key.second, row.path, row.version, 1, row.seq};
+  if (!moved && !output.outside_template) return;
+  output.server = names_.Text(row.partition.server);
+  output.format = names_.Text(row.partition.format);
+  output.version = names_.Text(row.version);
+  output.run = std::string(row.run);
+  output.project = names_.Text(row.partition.project);
+  output.day = Day{row.partition.day};
+  output.written = row.counts.written;
+  PartitionKey subject;
+  subject.server = row.partition.server;
+  subject.format = row.partition.format;
+  Apply(rules_.OnOutput(output), {subject, 0}, row.logged_at, row.seq);
+}
+
+// Holds where a run wrote against where its server and format were written before.
+OutputObservation Lookout::Compare(const FactRow& row, bool& moved) {
+  OutputObservation output;
+  output.directory = std::string(DirectoryOf(names_.Text(row.path)));
+  bool first = true;
+  find_outputs_.Bind(
+      {Cell::Of(int64_t{row.partition.server}), Cell::Of(int64_t{row.partition.format})});
+  while (find_outputs_.Step()) {
+    const std::string earlier = names_.Text(find_outputs_.Integer(0));
+    const std::string directory(DirectoryOf(earlier));
+    if (first) {
+      output.previous_directory = directory;
+      output.previous_version = names_.Text(find_outputs_.Integer(1));
+    }
+    first = false;
+    output.earlier_runs += find_outputs_.Integer(2);
+    output.back = output.back || directory == output.directory;
+  }
+  const CanonicalFilesConfig* format = formats_.Of(row.partition.format);
+  // The configured path may hold wildcards where the servers' own paths differ.
+  const std::string expected(format ? DirectoryOf(format->path) : std::string_view());
+  output.outside_template =
+      format && fnmatch(expected.c_str(), output.directory.c_str(), FNM_PATHNAME) != 0;
+  moved = !first && output.directory != output.previous_directory;
+  return output;
+}
+
+std::vector<JournalEntry::Output> Lookout::TakeOutputs() {
+  std::vector<JournalEntry::Output> outputs;
+  for (auto& [key, output] : last_output_) {
+    if (output.runs == 0) continue;
+    outputs.push_back(output);
+    output.runs = 0;
+  }
+  return outputs;
+}
+
+void Lookout::SawStart(const FactRow& row) {
+  has_open_runs_ = true;
+  open_run_.Run({Cell::Of(int64_t{row.partition.project}), Cell::Of(int64_t{row.partition.day}),
+                 Cell::Of(int64_t{row.partition.format}), Cell::Of(int64_t{row.partition.server}),
+                 Cell::Of(row.run), row.version ? Cell::Of(row.version) : Cell::Null(),
+                 Cell::Of(row.logged_at), Cell::Of(row.seq)});
+}
+
+void Lookout::SawEnd(const FactRow& row) {
+  const Source* source = row.source ? sources_.ById(row.source) : nullptr;
+  close_run_.Run({Cell::Of(int64_t{row.partition.project}), Cell::Of(int64_t{row.partition.day}),
+                  Cell::Of(int64_t{row.partition.format}), Cell::Of(int64_t{row.partition.server}),
+                  Cell::Of(row.run), Cell::Of(int64_t{!IsSegments(source)}),
+                  Cell::Of(row.logged_at)});
+}
+
+void Lookout::Acknowledge(const FactRow& permit) {
+  alerts_.Acknowledge("output_moved", permit.partition.server, permit.partition.format,
+                      permit.logged_at);
+}
+
+void Lookout::Tick(Time now) {
+  alerts_.Tick(Millis(now));
+  for (const CanonicalFilesConfig& files : formats_.all()) {
+    if (!files.retention) continue;
+    const auto oldest = std::chrono::floor<std::chrono::days>(now - *files.retention);
+    alerts_.Retire(names_.Find(files.format),
+                   static_cast<int32_t>(oldest.time_since_epoch().count()), Millis(now));
+  }
+  ShowOverdue(now);
+}
+
+void Lookout::ShowOverdue(Time now) {
+  Statement overdue = database_.Prepare(kOverdueRuns);
+  overdue.Bind({Cell::Of(Millis(now - rules_.overdue_after()))});
+  while (overdue.Step()) {
+    const PartitionKey key{
+        static_cast<int32_t>(overdue.Integer(0)), static_cast<int32_t>(overdue.Integer(1)),
+        static_cast<int32_t>(overdue.Integer(2)), static_cast<int32_t>(overdue.Integer(3))};
+    OverdueObservation run{names_.Text(key.server),
+                           names_.Text(key.project),
+                           names_.Text(key.format),
+                           std::string(overdue.Text(4)),
+                           names_.Text(overdue.Integer(5)),
+                           Day{key.day},
+                           Time(std::chrono::milliseconds(overdue.Integer(6))),
+                           true};
+    Apply(rules_.OnOverdue(run), {key, 0}, Millis(now), overdue.Integer(7));
+    BookedPartition partition = balances_.At(key);
+    if (partition.balance.alerting) continue;
+    partition.balance.alerting = alerts_.AnyOpen(key);  // so that its end is shown to the rules
+    balances_.Put(partition);
+  }
+}
+
+void Lookout::ReportSource(const SourceObservation& source, int64_t server, Time now, int64_t seq) {
+  for (const Source& known : sources_.all()) {
+    if (known.name != source.source) continue;
+    PartitionKey subject;
+    subject.server = static_cast<int32_t>(server);
+    Apply(rules_.OnSource(source, now), {subject, known.id}, Millis(now), seq);
+  }
+}
