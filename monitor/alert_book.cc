@@ -10,6 +10,13 @@ constexpr const char* kInsert =
     "version, "
     "previous_version, incident, began_at, fires_at, starts_at, first_seq, last_seq, evidence) "
     "VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?16,?17)";
+// Found again in the same fact, when a partition is booked anew.
+constexpr const char* kReopen =
+    "UPDATE alert SET state = 'firing', ends_at = NULL, clear_since = NULL, severity = ?8, cause = "
+    "?9, version = ?10, previous_version = ?11, incident = ?12, evidence = ?13 WHERE first_seq = "
+    "?1 "
+    "AND rule = ?2 AND project = ?3 AND day = ?4 AND format = ?5 AND server = ?6 AND source = ?7 "
+    "AND state = 'resolved'";
 constexpr const char* kUpdate =
     "UPDATE alert SET last_seq = ?2, evidence = json_patch(evidence, ?3), clear_since = NULL, "
     "severity = CASE severity WHEN 'critical' THEN severity ELSE ?4 END WHERE id = ?1";
@@ -22,6 +29,9 @@ constexpr const char* kDrop = "DELETE FROM alert WHERE id = ?1 AND state = 'pend
 constexpr const char* kAny =
     "SELECT 1 FROM alert WHERE project = ? AND day = ? AND format = ? AND server = ? AND state <> "
     "'resolved' LIMIT 1";
+constexpr const char* kFiring =
+    "SELECT id, first_seq, last_seq FROM alert WHERE project = ? AND day = ? AND format = ? AND "
+    "server = ? AND state = 'firing'";
 constexpr const char* kFireDue =
     "UPDATE alert SET state = 'firing', starts_at = fires_at WHERE state = 'pending' AND "
     "fires_at <= ?1";
@@ -46,10 +56,12 @@ constexpr const char* kAcknowledge =
 }  // namespace
 
 AlertBook::AlertBook(Database& database, Names& names, const RuleBook& rules)
-    : names_(names),
+    : database_(database),
+      names_(names),
       rules_(rules),
       find_(database.Prepare(kFind)),
       insert_(database.Prepare(kInsert)),
+      reopen_(database.Prepare(kReopen)),
       update_(database.Prepare(kUpdate)),
       clear_(database.Prepare(kClear)),
       resolve_(database.Prepare(kResolve)),
@@ -59,7 +71,8 @@ AlertBook::AlertBook(Database& database, Names& names, const RuleBook& rules)
       resolve_due_(database.Prepare(kResolveDue)),
       many_lost_in_gap_(database.Prepare(kManyLostInGap)),
       retire_(database.Prepare(kRetire)),
-      acknowledge_(database.Prepare(kAcknowledge)) {}
+      acknowledge_(database.Prepare(kAcknowledge)),
+      firing_(database.Prepare(kFiring)) {}
 
 void AlertBook::Apply(const Finding& finding, const Subject& subject, int64_t now, int64_t seq) {
   const PartitionKey& key = subject.partition;
@@ -87,16 +100,43 @@ void AlertBook::Apply(const Finding& finding, const Subject& subject, int64_t no
   const bool firing = fires_at <= now;
   const std::string incident =
       rules_.Incident(finding.rule, names_.Text(key.server), finding.version);
-  const auto named = [&](const std::string& name) {
-    return name.empty() ? Cell::Null() : Cell::Of(names_.Id(name));
-  };
+  if (Reopen(finding, subject, incident, seq)) return;
   insert_.Run({Cell::Of(finding.rule), Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}),
                Cell::Of(int64_t{key.format}), Cell::Of(int64_t{key.server}),
                Cell::Of(subject.source), Cell::Of(finding.severity),
                Cell::Of(std::string_view(firing ? "firing" : "pending")), Cell::Of(finding.cause),
-               named(finding.version), named(finding.previous_version), Cell::Of(incident),
+               Named(finding.version), Named(finding.previous_version), Cell::Of(incident),
                Cell::Of(now), Cell::Of(fires_at), firing ? Cell::Of(now) : Cell::Null(),
                Cell::Of(seq), Cell::Of(finding.evidence)});
+}
+
+Cell AlertBook::Named(const std::string& name) {
+  return name.empty() ? Cell::Null() : Cell::Of(names_.Id(name));
+}
+
+bool AlertBook::Reopen(const Finding& finding, const Subject& subject, const std::string& incident,
+                       int64_t seq) {
+  const PartitionKey& key = subject.partition;
+  reopen_.Run({Cell::Of(seq), Cell::Of(finding.rule), Cell::Of(int64_t{key.project}),
+               Cell::Of(int64_t{key.day}), Cell::Of(int64_t{key.format}),
+               Cell::Of(int64_t{key.server}), Cell::Of(subject.source), Cell::Of(finding.severity),
+               Cell::Of(finding.cause), Named(finding.version), Named(finding.previous_version),
+               Cell::Of(incident), Cell::Of(finding.evidence)});
+  return database_.changes() > 0;
+}
+
+void AlertBook::EndThoseOf(const PartitionKey& partition, const std::set<int64_t>& facts,
+                           int64_t now) {
+  firing_.Bind({Cell::Of(int64_t{partition.project}), Cell::Of(int64_t{partition.day}),
+                Cell::Of(int64_t{partition.format}), Cell::Of(int64_t{partition.server})});
+  std::vector<std::pair<int64_t, int64_t>> ended;  // id, last fact
+  while (firing_.Step()) {
+    if (facts.contains(firing_.Integer(1)))
+      ended.emplace_back(firing_.Integer(0), firing_.Integer(2));
+  }
+  for (const auto& [id, last] : ended) {
+    resolve_.Run({Cell::Of(id), Cell::Of(now), Cell::Of(last)});
+  }
 }
 
 bool AlertBook::AnyOpen(const PartitionKey& key) {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -25,6 +27,9 @@ class AlertBook {
   // Applies what a rule found at `now` (Unix ms) because of fact `seq`.
   void Apply(const Finding& finding, const Subject& subject, int64_t now, int64_t seq);
   bool AnyOpen(const PartitionKey& partition);
+  // Ends what these facts of a partition opened. Applying the same finding of the same fact again
+  // opens the same alert again, as if it had not ended.
+  void EndThoseOf(const PartitionKey& partition, const std::set<int64_t>& facts, int64_t now);
   // Lets time pass: pending alerts fire, alerts that stayed clear resolve.
   void Tick(int64_t now);
   // Resolves what is open on partitions of `format` whose day began before `day`: past retention.
@@ -33,8 +38,13 @@ class AlertBook {
   void Acknowledge(std::string_view rule, int64_t server, int64_t format, int64_t now);
 
  private:
+  Cell Named(const std::string& name);
+  bool Reopen(const Finding& finding, const Subject& subject, const std::string& incident,
+              int64_t seq);
+
+  Database& database_;
   Names& names_;
   const RuleBook& rules_;
-  Statement find_, insert_, update_, clear_, resolve_, drop_, any_, fire_due_, resolve_due_,
-      many_lost_in_gap_, retire_, acknowledge_;
+  Statement find_, insert_, reopen_, update_, clear_, resolve_, drop_, any_, fire_due_,
+      resolve_due_, many_lost_in_gap_, retire_, acknowledge_, firing_;
 };

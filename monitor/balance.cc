@@ -18,26 +18,22 @@ bool Known(int64_t count) { return count != kUnknownCount; }
 int64_t OrZero(int64_t count) { return Known(count) ? count : 0; }
 
 // Opens a partition at its first run: `before` is what the run says it found.
-void Open(const RunCounts& run, const RunContext& context, Balance& balance) {
+void Open(const RunCounts& run, const Surroundings& around, Balance& balance) {
   balance.actual = OrZero(run.existing);
   if (run.existing > 0) {
     balance.opening = Opening::kUnverified;
-  } else if (run.existing == 0 && context.watched_since_day) {
+  } else if (run.existing == 0 && around.watched_since_day) {
     balance.opening = Opening::kKnown;
   } else {
     balance.opening = Opening::kUnknown;
   }
 }
 
-// After a gap: more than before arrived unseen, less was lost unseen.
-void BridgeGap(int64_t found, RunContext::Gap gap, Balance& balance, Booking& booking) {
-  const int64_t difference = found - balance.actual;
-  if (difference > 0) {
-    booking.unseen = difference;
-    balance.actual = found;
-  } else if (difference < 0 && gap == RunContext::Gap::kBlind) {
-    booking.cause = Cause::kLostInGap;
-  }
+// More than before after a gap arrived unseen: no alarm, and no sign that anything was put back.
+int64_t BookUnseen(int64_t found, Balance& balance) {
+  const int64_t unseen = std::max<int64_t>(0, found - balance.actual);
+  balance.actual += unseen;
+  return unseen;
 }
 
 // A permit given in advance explains part of a loss.
@@ -64,8 +60,10 @@ void BookGain(int64_t gain, Balance& balance, Booking& booking) {
   if (balance.deleted_before) booking.came_back = std::min(booking.surplus, read_more);
 }
 
-Cause CauseOf(const RunCounts& run, const Booking& booking) {
-  if (booking.cause != Cause::kNone) return booking.cause;
+// What was dropped in the merge itself was not lost in a gap, and is not called so.
+Cause CauseOf(const RunCounts& run, Gap gap, const Booking& booking) {
+  const bool less_found = !Known(run.existing) || (booking.unread > 0 && booking.dropped <= 0);
+  if (gap == Gap::kBlind && !booking.opened && less_found) return Cause::kLostInGap;
   if (!Known(run.existing)) return Cause::kUnexplained;
   return booking.unread > 0 ? Cause::kExistingNotRead : Cause::kDroppedInMerge;
 }
@@ -87,17 +85,17 @@ Cause CauseNamed(std::string_view name) {
                                     : static_cast<Cause>(found - kCauseNames.begin());
 }
 
-Booking BookRun(const RunCounts& run, const RunContext& context, Balance& balance) {
+Booking BookRun(const RunCounts& run, const Surroundings& around, Balance& balance) {
   Booking booking;
   if (balance.opening == Opening::kUnopened || !Known(balance.actual)) {
     booking.opened = true;
-    Open(run, context, balance);
-  } else if (context.gap != RunContext::Gap::kNone && Known(run.existing)) {
-    BridgeGap(run.existing, context.gap, balance, booking);
+    Open(run, around, balance);
+  } else if (around.gap != Gap::kNone) {
+    booking.unseen = BookUnseen(run.existing, balance);
   }
-  balance.epoch = context.epoch;
-  if (context.permits_expired) balance.permitted = 0;
-  booking.before = balance.actual;
+  if (balance.opening == Opening::kExpected) balance.opening = Opening::kKnown;
+  balance.epoch = around.epoch;
+  booking.before = booking.opened ? run.existing : balance.actual;
 
   const bool complete = Known(run.existing) && Known(run.fresh);
   if (!complete) balance.written_only = true;
@@ -121,29 +119,31 @@ Booking BookRun(const RunCounts& run, const RunContext& context, Balance& balanc
   booking.returned = recovered;
   if (net > 0) BookLoss(net, balance, booking);
   if (net < 0 && complete) BookGain(-net, balance, booking);
-  booking.cause = booking.lost > 0 ? CauseOf(run, booking) : Cause::kNone;
+  booking.cause = booking.lost > 0 ? CauseOf(run, around.gap, booking) : Cause::kNone;
   balance.deleted_before = balance.deleted_before || run.deleted > 0;
   balance.actual = run.written;
   return booking;
 }
 
-Booking BookRecount(int64_t counted, int32_t epoch, Balance& balance) {
+Booking BookRecount(int64_t counted, const Surroundings& around, Balance& balance) {
   Booking booking;
-  booking.opened = balance.opening == Opening::kUnopened;
-  booking.before = booking.opened ? counted : balance.actual;
-  const int64_t difference = counted - booking.before;
+  booking.opened = balance.opening == Opening::kUnopened || !Known(balance.actual);
+  if (booking.opened) balance.actual = counted;
+  if (around.gap != Gap::kNone) booking.unseen = BookUnseen(counted, balance);
+  booking.before = balance.actual;
+  const int64_t difference = counted - balance.actual;
   if (difference > 0) {
     booking.returned = std::min(difference, balance.missing);
     balance.missing -= booking.returned;
     booking.unseen = difference - booking.returned;
   }
-  if (difference < 0) {
-    BookLoss(-difference, balance, booking);
-    if (booking.lost > 0) booking.cause = Cause::kFileDisagrees;
+  if (difference < 0) BookLoss(-difference, balance, booking);
+  if (booking.lost > 0) {
+    booking.cause = around.gap == Gap::kBlind ? Cause::kLostInGap : Cause::kFileDisagrees;
   }
   balance.actual = counted;
   balance.opening = Opening::kKnown;
-  balance.epoch = epoch;
+  balance.epoch = around.epoch;
   return booking;
 }
 
@@ -164,7 +164,7 @@ Booking BookRehomedHere(int64_t events, Balance& balance) {
     booking.opened = true;
     booking.before = events;
     balance.actual = events;
-    balance.opening = Opening::kKnown;
+    balance.opening = Opening::kExpected;
   } else if (balance.actual < events) {
     BookLoss(events - balance.actual, balance, booking);
     if (booking.lost > 0) booking.cause = Cause::kExistingNotRead;
@@ -200,9 +200,7 @@ std::string_view NameOf(Verdict verdict) {
 Verdict VerdictOf(const Balance& balance, int32_t source_epoch) {
   if (balance.missing > 0) return Verdict::kFiring;
   if (balance.retired) return Verdict::kClear;
-  if (balance.opening == Opening::kUnopened || balance.opening == Opening::kUnknown ||
-      balance.written_only || balance.epoch != source_epoch) {
-    return Verdict::kUnknown;
-  }
-  return Verdict::kClear;
+  const bool opened = balance.opening == Opening::kUnverified || balance.opening == Opening::kKnown;
+  const bool known = opened && !balance.written_only && balance.epoch == source_epoch;
+  return known ? Verdict::kClear : Verdict::kUnknown;
 }

@@ -29,6 +29,7 @@ enum class Opening : uint8_t {
   kUnknown,     // first seen empty while its source had not been watched all the time
   kUnverified,  // opened from what the first run says it read
   kKnown,       // watched since the day began, or recounted
+  kExpected,    // re-homed to here: what the other server held, not yet seen here
 };
 
 // What the ledger knows of one partition after its latest fact.
@@ -38,14 +39,15 @@ struct Balance {
   int64_t surplus = 0;             // more than expected: a ticket, never credit
   int64_t last = 0;                // sequence of the latest fact, 0: none
   int64_t logged_until = 0;        // newest logged time of its facts, Unix ms
-  int64_t permitted = 0;           // events a permit still allows to disappear
+  int64_t permitted = 0;           // events that permits may still explain
   int32_t epoch = 0;               // of its source when last observed (see SourceEpochs)
   Opening opening = Opening::kUnopened;
   bool deleted_before = false;  // a deletion has been booked: what comes back is suspect
   bool written_only = false;    // the log lacks existing or fresh: never better than unknown
   bool disordered = false;      // logged times of its chain do not only rise
-  bool retired = false;         // past its retention, or re-homed
-  uint8_t alerting = 0;         // rules with an open alert on it (bits of rules/), 0: none
+  bool retired = false;         // re-homed away
+  bool alerting = false;        // some alert on it is open
+  uint8_t batch_tag = 0;        // of its latest run's batch, which a retry shares; 0: it had none
 
   int64_t expected() const { return actual + missing - surplus; }
 };
@@ -59,13 +61,15 @@ struct RunCounts {
   int64_t written = kUnknownCount;
 };
 
-// What surrounds a run and decides how it is judged.
-struct RunContext {
-  enum class Gap : uint8_t { kNone, kQuarantined, kBlind };
-  Gap gap = Gap::kNone;  // what happened to the source since the partition was last observed
+// What happened to the source of a partition since it was last observed.
+enum class Gap : uint8_t { kNone, kQuarantined, kBlind };
+
+// What surrounds an observation and decides how it is judged.
+struct Surroundings {
+  Gap gap = Gap::kNone;
   bool watched_since_day = true;  // the source had no gap since the day began
-  bool permits_expired = false;   // what is left of a permit is void
-  int32_t epoch = 0;
+  int32_t epoch = 0;              // of the source
+  int32_t blind_epoch = 0;        // of its newest blind interval so far, 0: there is none
 };
 
 // What one run did to the balance; everything an alert or a timeline needs to say.
@@ -99,13 +103,13 @@ inline constexpr int64_t kLargeExplainedEvents = 1000;
 
 // Books a finished run. `balance` is that of the partition before it and becomes that after it;
 // `last`, `logged_until` and `alerting` are the caller's.
-Booking BookRun(const RunCounts& run, const RunContext& context, Balance& balance);
+Booking BookRun(const RunCounts& run, const Surroundings& around, Balance& balance);
 
 // Books rows counted in the canonical file itself.
-Booking BookRecount(int64_t counted, int32_t epoch, Balance& balance);
+Booking BookRecount(int64_t counted, const Surroundings& around, Balance& balance);
 
 // A permit explains what is already missing, at most `events`; what is left of it explains later
-// decreases until the permit expires (the caller sets `permitted` back to 0 then).
+// decreases until it ends (the caller takes it out of `permitted` then).
 Booking BookPermit(int64_t events, Balance& balance);
 
 // The partition was re-homed: to here, with `events` of the other server's copy, or away from here.

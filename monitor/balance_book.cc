@@ -5,12 +5,11 @@
 
 namespace {
 
-// Bits of balance.marks; the open alerts are above them.
+// Bits of balance.marks that are nobody else's business; the batch tag is above them.
 constexpr int64_t kDeletedBefore = 1;
-constexpr int64_t kWrittenOnly = 2;
-constexpr int64_t kRetired = 4;
 constexpr int64_t kDisordered = 8;
-constexpr int kAlertingShift = 8;
+constexpr int64_t kAlerting = 16;
+constexpr int kBatchTagShift = 8;
 
 constexpr size_t kColumns = 14;
 constexpr const char* kSelect =
@@ -28,17 +27,20 @@ uint64_t Hash(const PartitionKey& key) {
 uint32_t TagOf(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
 
 int64_t Marks(const Balance& balance) {
-  return (balance.deleted_before ? kDeletedBefore : 0) | (balance.written_only ? kWrittenOnly : 0) |
-         (balance.retired ? kRetired : 0) | (balance.disordered ? kDisordered : 0) |
-         (static_cast<int64_t>(balance.alerting) << kAlertingShift);
+  return (balance.deleted_before ? kDeletedBefore : 0) |
+         (balance.written_only ? kBalanceWrittenOnly : 0) |
+         (balance.retired ? kBalanceRetired : 0) | (balance.disordered ? kDisordered : 0) |
+         (balance.alerting ? kAlerting : 0) |
+         (static_cast<int64_t>(balance.batch_tag) << kBatchTagShift);
 }
 
 void SetMarks(int64_t marks, Balance& balance) {
   balance.deleted_before = marks & kDeletedBefore;
-  balance.written_only = marks & kWrittenOnly;
-  balance.retired = marks & kRetired;
+  balance.written_only = marks & kBalanceWrittenOnly;
+  balance.retired = marks & kBalanceRetired;
   balance.disordered = marks & kDisordered;
-  balance.alerting = static_cast<uint8_t>(marks >> kAlertingShift);
+  balance.alerting = marks & kAlerting;
+  balance.batch_tag = static_cast<uint8_t>(marks >> kBatchTagShift);
 }
 
 }  // namespace

@@ -9,10 +9,14 @@
 #include "monitor/huge_pages.h"
 #include "monitor/sqlite.h"
 
+// Bits of balance.marks that readers look at, too.
+inline constexpr int64_t kBalanceWrittenOnly = 2;
+inline constexpr int64_t kBalanceRetired = 4;
+
 struct BookedPartition {
   PartitionKey key;
   Balance balance;
-  int32_t source = 0;  // the source that last observed it
+  int32_t source = 0;  // the log's source that last told of it, 0: none yet
   uint32_t place = 0;  // the book's
 };
 

@@ -1,13 +1,22 @@
 #include "monitor/bookkeeper.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 #include "monitor/fact_detail.h"
 
 namespace {
 
-constexpr const char* kInsertPermit = "INSERT OR REPLACE INTO permit VALUES (?,?,?,?,?,?,?,?)";
-constexpr const char* kPermitEnd =
-    "SELECT max(expires_at) FROM permit WHERE project = ? AND day = ? AND format = ? AND server = "
-    "?";
+constexpr const char* kJudgedAloneLosses =
+    "SELECT DISTINCT project, day, server FROM fact WHERE lost > 0 AND format = ? AND marks & 8";
+constexpr const char* kLosses =
+    "SELECT seq FROM fact WHERE project = ? AND day = ? AND format = ? AND server = ? AND lost > 0";
+
+// Whether two rows of different formats tell of the same run. Without run ids the line's time says
+// so, since both come from one read.
+bool SameRun(const FactRow& a, const FactRow& b) {
+  return a.run == b.run && (!a.run.empty() || a.logged_at == b.logged_at);
+}
 
 }  // namespace
 
@@ -18,64 +27,86 @@ Bookkeeper::Bookkeeper(Database& database, Names& names, SourceBook& sources, Ba
       sources_(sources),
       balances_(balances),
       chains_(chains),
-      formats_(formats) {}
+      formats_(formats),
+      permits_(database) {}
+
+void Bookkeeper::Open() {
+  awaited_.clear();
+  for (const CanonicalFilesConfig& files : formats_.all()) {
+    if (files.reads.empty()) continue;
+    Statement losses = database_.Prepare(kJudgedAloneLosses);
+    losses.Bind({Cell::Of(names_.Find(files.format))});
+    while (losses.Step()) {
+      awaited_.insert({static_cast<int32_t>(losses.Integer(0)),
+                       static_cast<int32_t>(losses.Integer(1)),
+                       static_cast<int32_t>(names_.Find(files.reads)),
+                       static_cast<int32_t>(losses.Integer(2))});
+    }
+  }
+}
 
 bool Bookkeeper::IsSegments(const FactRow& row) {
-  const Source* source = row.source ? sources_.ById(row.source) : nullptr;
+  const Source* source = sources_.ById(row.source);
   return source && source->shape == Shape::kSegments;
 }
 
-Booking Bookkeeper::Book(FactRow& row, Balance& balance, SegmentSet* segments) {
-  if (balance.retired || Retired(row, balance)) {
-    balance = {.last = balance.last,
-               .logged_until = balance.logged_until,
-               .disordered = balance.disordered};
-  }
-  Booking booking = BookByKind(row, balance, segments);
-  if (booking.lost > 0) JudgeByBase(row, booking);
+Booking Bookkeeper::Book(FactRow& row, BookedPartition& partition, SegmentSet* segments) {
+  Balance& balance = partition.balance;
+  Reopen(row, balance);
+  if (balance.permitted > 0) balance.permitted = permits_.LeftAt(row.partition, row.logged_at);
+  Booking booking = BookByKind(row, partition, segments);
+  if (booking.permitted > 0) permits_.Use(row.partition, booking.permitted);
+  const bool alone = booking.lost > 0 && !Inherit(row, booking.cause);
+  if (alone) awaited_.insert(BaseOf(row));
   row.before = booking.before;
   row.missing = balance.missing;
   row.lost = booking.lost;
   row.cause = booking.cause == Cause::kNone ? 0 : names_.Id(NameOf(booking.cause));
   const bool unknown = VerdictOf(balance, row.epoch) == Verdict::kUnknown;
   row.marks =
-      (booking.opened ? kOpened : 0) | (unknown ? kUnknownAfter : 0) | (row.marks & kSuperseded);
+      (booking.opened ? kOpened : 0) | (unknown ? kUnknownAfter : 0) | (alone ? kJudgedAlone : 0);
+  if (row.source) partition.source = row.source;
   return booking;
 }
 
-Booking Bookkeeper::BookByKind(FactRow& row, Balance& balance, SegmentSet* segments) {
+Booking Bookkeeper::BookByKind(const FactRow& row, BookedPartition& partition,
+                               SegmentSet* segments) {
+  Balance& balance = partition.balance;
   Booking booking;
   booking.before = balance.actual;
-  if (row.kind == FactKind::kRecount) {
-    return BookRecount(row.counts.written, row.epoch, balance);
-  }
   if (row.kind == FactKind::kPermit) return BookOperatorPermit(row, balance);
+  if (row.kind == FactKind::kRecount) {
+    return BookRecount(row.counts.written, Around(row, partition), balance);
+  }
   if (segments && row.kind == FactKind::kRun) {
     if (const auto run = ParseSegmentRun(row.detail)) {
-      booking = BookSegmentRun(*run, row.counts, sources_.ById(row.source)->conservation, row.seq,
-                               *segments, balance);
+      booking = BookSegmentRun(*run, row.counts, sources_.ById(row.source)->conservation,
+                               Around(row, partition), *segments, balance);
     }
-    balance.epoch = row.epoch;
   } else if (segments && row.kind == FactKind::kSegmentsDeleted) {
     if (const auto deletion = ParseSegmentDeletion(row.detail)) {
-      booking = BookSegmentDeletion(*deletion, row.seq, *segments, balance);
+      booking = BookSegmentDeletion(*deletion, Around(row, partition), *segments, balance);
     }
   } else if (row.kind == FactKind::kRun) {
-    booking = BookRewrite(row, balance);
+    booking = BookRun(row.counts, Around(row, partition), balance);
+    balance.batch_tag = BatchTag(row.batch);
   }
   return booking;
 }
 
-Booking Bookkeeper::BookRewrite(const FactRow& row, Balance& balance) {
-  RunContext context;
-  context.epoch = row.epoch;
-  context.permits_expired = PermitsExpired(row, balance);
-  if (const Source* source = row.source ? sources_.ById(row.source) : nullptr) {
-    context.gap = SourceBook::Between(*source, balance.epoch, row.epoch);
-    context.watched_since_day =
-        row.epoch == 0 || source->last_gap_at < Millis(StartOf(Day{row.partition.day}));
+Surroundings Bookkeeper::Around(const FactRow& row, const BookedPartition& partition) {
+  Surroundings around;
+  around.epoch = row.epoch;
+  const Source* source = sources_.ById(row.source ? row.source : partition.source);
+  if (!source) return around;
+  // The epochs of two sources have nothing to do with each other.
+  if (partition.source == source->id) {
+    around.gap = SourceBook::Between(*source, partition.balance.epoch, row.epoch);
   }
-  return BookRun(row.counts, context, balance);
+  around.blind_epoch = SourceBook::BlindEpoch(*source, row.epoch);
+  around.watched_since_day =
+      SourceBook::WatchedSince(*source, Millis(StartOf(Day{row.partition.day})), row.epoch);
+  return around;
 }
 
 Booking Bookkeeper::BookOperatorPermit(const FactRow& row, Balance& balance) {
@@ -84,47 +115,95 @@ Booking Bookkeeper::BookOperatorPermit(const FactRow& row, Balance& balance) {
   const int64_t events = detail.Integer("events");
   if (kind == "rehomed") return BookRehomedHere(events, balance);
   if (kind == "rehomed_away") return BookRehomedAway(balance);
-  if (const int64_t expires = detail.Moment("expires_at"); expires != 0) {
-    Statement insert = database_.Prepare(kInsertPermit);
-    insert.Run({Cell::Of(int64_t{row.partition.project}), Cell::Of(int64_t{row.partition.day}),
-                Cell::Of(int64_t{row.partition.format}), Cell::Of(int64_t{row.partition.server}),
-                Cell::Of(row.seq), Cell::Of(kind), Cell::Of(expires), Cell::Of(row.detail)});
+  const Booking booking = BookPermit(events, balance);
+  if (const int64_t left = events - booking.returned; left > 0) {
+    permits_.Give(row.partition, row.seq, left, detail.Moment("expires_at"));
   }
-  return BookPermit(events, balance);
+  return booking;
 }
 
-// One permit without an end keeps what is left of all valid: the balance holds their sum.
-bool Bookkeeper::PermitsExpired(const FactRow& row, const Balance& balance) {
-  if (balance.permitted == 0) return false;
-  Statement permits = database_.Prepare(kPermitEnd);
-  permits.Bind({Cell::Of(int64_t{row.partition.project}), Cell::Of(int64_t{row.partition.day}),
-                Cell::Of(int64_t{row.partition.format}), Cell::Of(int64_t{row.partition.server})});
-  return permits.Step() && !permits.IsNull(0) && permits.Integer(0) < row.logged_at;
+bool Bookkeeper::Reopen(const FactRow& row, Balance& balance) {
+  if (!Reopens(row, balance)) return false;
+  if (balance.permitted > 0) permits_.Forget(row.partition);
+  balance = {.last = balance.last,
+             .logged_until = balance.logged_until,
+             .disordered = balance.disordered,
+             .alerting = balance.alerting};
+  return true;
 }
 
-// A format whose merge base comes from another (`reads`) is judged by what that one shows for the
-// same run: the cause is judged once and inherited.
-void Bookkeeper::JudgeByBase(const FactRow& row, Booking& booking) {
-  const CanonicalFilesConfig* format = formats_.Of(row.partition.format);
-  if (row.kind != FactKind::kRun || !format || format->reads.empty()) return;
-  if (row.counts.existing == kUnknownCount || booking.cause == Cause::kLostInGap) return;
-  PartitionKey base = row.partition;
-  base.format = static_cast<int32_t>(names_.Find(format->reads));
-  const auto found = base.format ? balances_.Find(base) : std::nullopt;
-  if (!found || found->balance.last == 0) return;
-  std::deque<std::string> storage;
-  const FactRow last = chains_.Row(found->balance.last, storage);
-  const bool same_run = !row.run.empty() && last.run == row.run;
-  const int64_t base_before = same_run ? last.before : found->balance.actual;
-  booking.cause =
-      base_before > row.counts.existing ? Cause::kExistingNotRead : Cause::kDroppedInMerge;
-}
-
-// Past day + retention a partition is as good as new; the run that says so reopens it.
-bool Bookkeeper::Retired(const FactRow& row, const Balance& balance) {
-  if (balance.opening == Opening::kUnopened || row.partition.day == Day::kNone) return false;
+// Past day + retention a partition is as good as new, and so it is where it came back to after it
+// had been re-homed.
+bool Bookkeeper::Reopens(const FactRow& row, const Balance& balance) {
+  if (balance.opening == Opening::kUnopened) return false;
+  if (balance.retired) {
+    return row.kind == FactKind::kRun || row.kind == FactKind::kRecount ||
+           (row.kind == FactKind::kPermit && FactDetail(row.detail).Text("kind") == "rehomed");
+  }
+  if (row.partition.day == Day::kNone) return false;
   const CanonicalFilesConfig* format = formats_.Of(row.partition.format);
   if (!format || !format->retention) return false;
   const int64_t end = Millis(StartOf(Day{row.partition.day}) + *format->retention);
   return row.logged_at >= end && balance.logged_until < end;
+}
+
+// The partition that a run of a format with `reads` read from.
+PartitionKey Bookkeeper::BaseOf(const FactRow& row) {
+  PartitionKey base = row.partition;
+  const CanonicalFilesConfig* format = formats_.Of(row.partition.format);
+  base.format = format ? static_cast<int32_t>(names_.Id(format->reads)) : 0;
+  return base;
+}
+
+// A format whose merge base comes from another (`reads`) is judged by what that one held before the
+// same run: the cause is judged once and inherited. False when that one has no such run yet.
+bool Bookkeeper::Inherit(const FactRow& row, Cause& cause) {
+  if (cause != Cause::kExistingNotRead && cause != Cause::kDroppedInMerge) return true;
+  const PartitionKey base = BaseOf(row);
+  if (base.format == 0) return true;
+  const auto found = balances_.Find(base);
+  if (!found) return false;
+  std::deque<std::string> storage;
+  const FactRow* nearest = nullptr;  // a run id may be used again
+  const std::vector<FactRow> chain = chains_.Chain(found->balance.last, storage);
+  const auto distance = [&](const FactRow& run) { return std::abs(run.logged_at - row.logged_at); };
+  for (const FactRow& run : chain) {
+    if (run.kind != FactKind::kRun || !SameRun(run, row) || run.before == kUnknownCount) continue;
+    if (!nearest || distance(run) < distance(*nearest)) nearest = &run;
+  }
+  if (!nearest) return false;
+  cause = nearest->before > row.counts.existing ? Cause::kExistingNotRead : Cause::kDroppedInMerge;
+  return true;
+}
+
+std::vector<std::pair<FactRow, FactRow>> Bookkeeper::Rejudged(const PartitionKey& base,
+                                                              std::deque<std::string>& storage) {
+  std::vector<std::pair<FactRow, FactRow>> changed;
+  bool awaited = false;
+  const std::string name = names_.Text(base.format);
+  for (const CanonicalFilesConfig& files : formats_.all()) {
+    if (files.reads != name) continue;
+    PartitionKey reader = base;
+    reader.format = static_cast<int32_t>(names_.Find(files.format));
+    for (FactRow& loss : LossesOf(reader, storage)) {
+      Cause cause = CauseNamed(names_.Text(loss.cause));
+      const FactRow was = loss;
+      loss.marks = Inherit(loss, cause) ? loss.marks & ~kJudgedAlone : loss.marks;
+      awaited = awaited || loss.marks & kJudgedAlone;
+      loss.cause = names_.Id(NameOf(cause));
+      if (loss.cause != was.cause || loss.marks != was.marks) changed.emplace_back(was, loss);
+    }
+  }
+  if (!awaited) awaited_.erase(base);
+  return changed;
+}
+
+std::vector<FactRow> Bookkeeper::LossesOf(const PartitionKey& key,
+                                          std::deque<std::string>& storage) {
+  std::vector<FactRow> losses;
+  Statement seqs = database_.Prepare(kLosses);
+  seqs.Bind({Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}),
+             Cell::Of(int64_t{key.format}), Cell::Of(int64_t{key.server})});
+  while (seqs.Step()) losses.push_back(chains_.Row(seqs.Integer(0), storage));
+  return losses;
 }

@@ -1,11 +1,17 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "monitor/balance_book.h"
 #include "monitor/canonical_formats.h"
 #include "monitor/fact_chains.h"
 #include "monitor/names.h"
+#include "monitor/permit_book.h"
 #include "monitor/segments.h"
 #include "monitor/source_book.h"
 #include "monitor/sqlite.h"
@@ -19,17 +25,33 @@ class Bookkeeper {
   Bookkeeper(Database& database, Names& names, SourceBook& sources, BalanceBook& balances,
              FactChains& chains, CanonicalFormats& formats);
 
-  // Changes the row's derived columns and the balance, and, of segments, their set.
-  Booking Book(FactRow& row, Balance& balance, SegmentSet* segments);
+  // Reads what is remembered beside the balances; also after a rollback.
+  void Open();
+
+  // Changes the row's derived columns and the partition's balance and source, and, of segments,
+  // their set.
+  Booking Book(FactRow& row, BookedPartition& partition, SegmentSet* segments);
+  // True where the partition is as good as new when this fact comes; Book() does it, too.
+  bool Reopen(const FactRow& row, Balance& balance);
+  // Before a chain is booked anew.
+  void BeginAnew(const PartitionKey& key) { permits_.Forget(key); }
   bool IsSegments(const FactRow& row);
 
+  // Losses that were judged without their run in the format that they read from, which is this one.
+  bool Awaited(const PartitionKey& base) const { return awaited_.contains(base); }
+  // Judges the losses of the formats that read from this one again. Gives those whose cause is
+  // another now, as they were and as they are.
+  std::vector<std::pair<FactRow, FactRow>> Rejudged(const PartitionKey& base,
+                                                    std::deque<std::string>& storage);
+
  private:
-  Booking BookByKind(FactRow& row, Balance& balance, SegmentSet* segments);
-  Booking BookRewrite(const FactRow& row, Balance& balance);
+  Booking BookByKind(const FactRow& row, BookedPartition& partition, SegmentSet* segments);
   Booking BookOperatorPermit(const FactRow& row, Balance& balance);
-  bool PermitsExpired(const FactRow& row, const Balance& balance);
-  void JudgeByBase(const FactRow& row, Booking& booking);
-  bool Retired(const FactRow& row, const Balance& balance);
+  Surroundings Around(const FactRow& row, const BookedPartition& partition);
+  bool Reopens(const FactRow& row, const Balance& balance);
+  PartitionKey BaseOf(const FactRow& row);
+  bool Inherit(const FactRow& row, Cause& cause);
+  std::vector<FactRow> LossesOf(const PartitionKey& key, std::deque<std::string>& storage);
 
   Database& database_;
   Names& names_;
@@ -37,4 +59,6 @@ class Bookkeeper {
   BalanceBook& balances_;
   FactChains& chains_;
   CanonicalFormats& formats_;
+  PermitBook permits_;
+  std::set<PartitionKey> awaited_;
 };

@@ -1,6 +1,30 @@
 #include "monitor/fact_chains.h"
 
 #include <algorithm>
+#include <limits>
+#include <map>
+#include <tuple>
+
+#include "monitor/fact_detail.h"
+
+namespace {
+
+// Where a fact stands between facts of other logs, and of its own where it is of segments.
+struct Place {
+  int64_t time = 0;
+  int64_t micros = 0;
+  int64_t log = 0;
+  int64_t position = 0;
+  auto operator<=>(const Place&) const = default;
+};
+
+Place PlaceOf(const FactRow& row, bool segments) {
+  if (row.log == 0) return {row.logged_at, 0, std::numeric_limits<int64_t>::max(), row.seq};
+  const int64_t micros = segments ? FactDetail(row.detail).Integer("micros") : 0;
+  return {row.logged_at, micros, row.log, row.position};
+}
+
+}  // namespace
 
 FactChains::FactChains(Database& database, SourceBook& sources, const JournalEntry& entry)
     : database_(database),
@@ -33,13 +57,58 @@ std::vector<FactRow> FactChains::Chain(int64_t last, std::deque<std::string>& st
   return chain;
 }
 
-bool FactChains::Later(const FactRow& a, const FactRow& b) {
-  const Source* source = a.source ? sources_.ById(a.source) : nullptr;
-  const bool by_position = source && source->shape == Shape::kRewrite;
-  if (a.log != 0 && a.log == b.log && (by_position || a.logged_at == b.logged_at)) {
-    return a.position > b.position;
+FactRow FactChains::LatestRun(int64_t seq, std::deque<std::string>& storage) {
+  while (seq != 0) {
+    const FactRow row = Row(seq, storage);
+    if (row.kind == FactKind::kRun && !(row.marks & kSuperseded)) return row;
+    seq = row.previous;
   }
-  return a.logged_at > b.logged_at;
+  return {};
+}
+
+bool FactChains::IsSegments(const FactRow& row) {
+  const Source* source = sources_.ById(row.source);
+  return source && source->shape == Shape::kSegments;
+}
+
+bool FactChains::Later(const FactRow& a, const FactRow& b) {
+  const bool segments = IsSegments(a);
+  if (a.log != 0 && a.log == b.log && !segments) return a.position > b.position;
+  if (a.logged_at != b.logged_at) return a.logged_at > b.logged_at;
+  return PlaceOf(a, segments) > PlaceOf(b, segments);
+}
+
+void FactChains::Sort(std::vector<FactRow>& chain) {
+  struct Placed {
+    Place place;
+    size_t index = 0;
+  };
+  std::vector<Placed> order;
+  for (size_t i = 0; i < chain.size(); ++i) {
+    order.push_back({PlaceOf(chain[i], IsSegments(chain[i])), i});
+  }
+  std::sort(order.begin(), order.end(), [](const Placed& a, const Placed& b) {
+    return std::tie(a.place.log, a.place.position) > std::tie(b.place.log, b.place.position);
+  });
+  for (size_t i = 1; i < order.size(); ++i) {  // from each log's end to its begin
+    const FactRow& row = chain[order[i].index];
+    if (row.log == 0 || row.log != chain[order[i - 1].index].log || IsSegments(row)) continue;
+    order[i].place.time = std::min(order[i].place.time, order[i - 1].place.time);
+  }
+  std::sort(order.begin(), order.end(),
+            [](const Placed& a, const Placed& b) { return a.place < b.place; });
+  std::vector<FactRow> sorted;
+  sorted.reserve(chain.size());
+  for (const Placed& placed : order) sorted.push_back(chain[placed.index]);
+  chain = std::move(sorted);
+}
+
+// FNV-1a, folded: it is kept in the ledger, so it must be the same everywhere.
+uint8_t BatchTag(std::string_view batch) {
+  if (batch.empty()) return 0;
+  uint32_t hash = 2166136261u;
+  for (const char byte : batch) hash = (hash ^ static_cast<uint8_t>(byte)) * 16777619u;
+  return static_cast<uint8_t>(1 + (hash ^ hash >> 16) % 255);
 }
 
 bool Supersedes(const FactRow& retry, const FactRow& earlier) {

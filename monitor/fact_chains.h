@@ -12,6 +12,12 @@
 
 // The facts of a partition in their order: a chain, linked by fact.previous from the newest on.
 // Reads rows of the commit that is being made, too. Owned by the ledger, its thread only.
+//
+// The order is that of DESIGN section 3: within one log byte order is run order, unless runs are
+// segments, whose lines come late and carry microseconds; logged time orders only between logs. A
+// line counts as logged no later than those after it in its log, since a clock that is set back was
+// wrong before. Where times are equal, logs stand in the order in which they were found, and what
+// people say comes last.
 class FactChains {
  public:
   // `entry`: the commit being made, whose rows are not in the table yet.
@@ -21,18 +27,24 @@ class FactChains {
   FactRow Row(int64_t seq, std::deque<std::string>& storage);
   // Oldest first. A damaged ledger fails the transaction, and the chain is empty then.
   std::vector<FactRow> Chain(int64_t last, std::deque<std::string>& storage);
+  // The newest finished run from fact `seq` on backwards that no retry took the place of; seq is 0
+  // when there is none.
+  FactRow LatestRun(int64_t seq, std::deque<std::string>& storage);
 
-  // Whether `a` comes after `b` (DESIGN section 3, "Order"): within one log byte order is run
-  // order, unless runs are segments (RocksDB writes lines late); logged time orders only between
-  // logs.
+  // Whether `a` comes after `b`, which is the same as Sort() says while logged times only rise.
   bool Later(const FactRow& a, const FactRow& b);
+  void Sort(std::vector<FactRow>& chain);
 
  private:
+  bool IsSegments(const FactRow& row);
+
   Database& database_;
   SourceBook& sources_;
   const JournalEntry& entry_;
   Statement select_row_;
 };
 
+// What a run and its retry share, in a byte; 0: there is no batch.
+uint8_t BatchTag(std::string_view batch);
 // Whether `retry` is the retry, after a crash, of `earlier` (DESIGN section 3, "Fact keys").
 bool Supersedes(const FactRow& retry, const FactRow& earlier);

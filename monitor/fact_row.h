@@ -28,6 +28,7 @@ inline int64_t Millis(Time time) { return time.time_since_epoch().count(); }
 inline constexpr int64_t kSuperseded = 1;    // a retry took its place
 inline constexpr int64_t kOpened = 2;        // the partition's first run
 inline constexpr int64_t kUnknownAfter = 4;  // the verdict after it cannot be clear
+inline constexpr int64_t kJudgedAlone = 8;   // a loss; the format it reads from has no such run yet
 
 struct FactRow {
   int64_t seq = 0;
@@ -57,6 +58,9 @@ struct FactRow {
 
 // Same fact, read twice: DESIGN section 3, "Fact keys".
 bool SameFact(const FactRow& a, const FactRow& b);
+
+// Whether it is a link of its partition's chain.
+bool IsOfPartition(const FactRow& row);
 
 // Fills the cells of one row, in the order of kInsertFacts. Without `seq`: rows are appended in
 // their order, and SQLite counts on from the last one, which is faster than being told.

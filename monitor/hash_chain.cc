@@ -11,6 +11,16 @@
 #include <fstream>
 #include <sstream>
 
+void AppendTimeForHash(int64_t observed_at, std::string& out) {
+  out.append(reinterpret_cast<const char*>(&observed_at), sizeof observed_at);
+}
+
+void AppendNameForHash(int64_t id, std::string_view text, std::string& out) {
+  out.append(reinterpret_cast<const char*>(&id), sizeof id);
+  out.append(text);
+  out.push_back('\0');
+}
+
 ChainLink NextLink(const ChainLink& previous, std::string_view added) {
   ChainLink link{};
   EVP_MD_CTX* context = EVP_MD_CTX_new();
@@ -58,11 +68,15 @@ Result<void> WriteHead(const std::string& path, const LedgerHead& head) {
 
 Result<LedgerHead> ReadHead(const std::string& path) {
   std::ifstream file(path);
+  std::stringstream content;
+  content << file.rdbuf();
   LedgerHead head;
-  if (!file) return head;
+  // After a power cut a file that was never synced may be there without its bytes.
+  if (content.str().find_first_not_of('\0') == std::string::npos) return head;
   std::string hex;
-  file >> head.ledger_id >> head.seq >> hex;
-  if (!file || hex.size() != 2 * head.chain.size()) {
+  content >> head.ledger_id >> head.seq >> hex;
+  const bool digits = hex.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!content || !digits || hex.size() != 2 * head.chain.size()) {
     return Fail(Error::Kind::kLedger, path + ": not a ledger head");
   }
   for (size_t i = 0; i < head.chain.size(); ++i) {

@@ -7,11 +7,14 @@
 
 #include "monitor/error.h"
 
-// chain[n] = SHA-256(chain[n-1] ‖ what commit n added), one link a commit. What a commit added is,
-// in this order: the names interned since the last one (id, text) and its fact rows (fact_row.h,
-// AppendForHash). A change of any fact or name breaks every link after it.
+// chain[n] = SHA-256(chain[n-1] ‖ what commit n added), one link a commit that has facts. What a
+// commit added is, in this order: when it was observed (Unix ms), the names interned since the last
+// one (id, text, NUL) and its fact rows (fact_row.h, AppendForHash). Numbers have 64 bits, little
+// endian. A change of any fact or name breaks every link after it.
 using ChainLink = std::array<uint8_t, 32>;
 
+void AppendTimeForHash(int64_t observed_at, std::string& out);
+void AppendNameForHash(int64_t id, std::string_view text, std::string& out);
 ChainLink NextLink(const ChainLink& previous, std::string_view added);
 std::string_view Bytes(const ChainLink& link);
 ChainLink LinkFrom(std::string_view bytes);  // zeros when it is not 32 bytes

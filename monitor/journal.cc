@@ -26,8 +26,11 @@ constexpr const char* kInsertRange = "INSERT INTO read_range VALUES (?,?,?)";
 constexpr const char* kExtendRange =
     "UPDATE read_range SET \"end\" = ?3 WHERE log = ?1 AND \"end\" = ?2";
 constexpr const char* kUpsertOutput =
-    "INSERT INTO output VALUES (?1,?2,?3,?4,?5,?6) ON CONFLICT(server, format, path) DO UPDATE SET "
-    "version = ?4, runs = runs + ?5, seq = ?6";
+    "INSERT INTO output VALUES (?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(server, format, path) DO "
+    "UPDATE SET version = ?4, runs = runs + ?5, seq = ?6, log = ?7, logged_at = max(logged_at, ?8)";
+constexpr const char* kCountOutput =
+    "INSERT INTO output VALUES (?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(server, format, path) DO "
+    "UPDATE SET runs = runs + ?5";
 constexpr const char* kUpsertTally =
     "INSERT INTO tally VALUES (?1,?2,?3,?4,?5) ON CONFLICT(format) DO UPDATE SET runs = runs + ?2, "
     "failed = failed + ?3, written = written + ?4, missing = missing + ?5";
@@ -72,6 +75,7 @@ Journal::Journal(Database& database, const SourceBook& sources, const std::strin
       insert_range_(database.Prepare(kInsertRange)),
       extend_range_(database.Prepare(kExtendRange)),
       upsert_output_(database.Prepare(kUpsertOutput)),
+      count_output_(database.Prepare(kCountOutput)),
       upsert_tally_(database.Prepare(kUpsertTally)),
       count_lines_(database.Prepare(kCountLines)) {}
 
@@ -146,7 +150,10 @@ bool Journal::Knows(const Batch& batch) {
 }
 
 void Journal::Write(JournalEntry& entry) {
-  auto chain = ChainFacts(entry.hashed);
+  // Without a fact there is no link; names that are new belong to the next one.
+  const bool links = entry.last_seq != head_.seq;
+  std::future<ChainLink> chain;
+  if (links) chain = ChainFacts(entry);
   WriteRows(entry.rows);
   WritePositions(*entry.batch);
   WriteLineCounts(*entry.batch);
@@ -155,10 +162,9 @@ void Journal::Write(JournalEntry& entry) {
     upsert_tally_.Run({Cell::Of(format), Cell::Of(tally.runs), Cell::Of(tally.failed),
                        Cell::Of(tally.written), Cell::Of(tally.missing)});
   }
-  const ChainLink link = chain.get();
-  if (entry.last_seq == head_.seq) return;
+  if (!links) return;
   head_.seq = entry.last_seq;
-  head_.chain = link;
+  head_.chain = chain.get();
   insert_commit_.Run({Cell::Of(head_.seq), Cell::Of(names_sealed_),
                       Cell::Of(Millis(entry.batch->observed_at)), Cell::Blob(Bytes(head_.chain))});
 }
@@ -173,25 +179,25 @@ void Journal::WriteRows(std::vector<FactRow>& rows) {
 }
 
 void Journal::WriteOutput(const JournalEntry::Output& output) {
-  upsert_output_.Run({Cell::Of(output.server), Cell::Of(output.format), Cell::Of(output.path),
-                      output.version ? Cell::Of(output.version) : Cell::Null(),
-                      Cell::Of(output.runs), Cell::Of(output.seq)});
+  Statement& write = output.late ? count_output_ : upsert_output_;
+  write.Run({Cell::Of(output.server), Cell::Of(output.format), Cell::Of(output.path),
+             output.version ? Cell::Of(output.version) : Cell::Null(), Cell::Of(output.runs),
+             Cell::Of(output.seq), Cell::Of(output.log), Cell::Of(output.logged_at)});
 }
 
 // The link of this entry; hashed beside the inserts where there is much to hash.
-std::future<ChainLink> Journal::ChainFacts(std::string& hashed) {
+std::future<ChainLink> Journal::ChainFacts(JournalEntry& entry) {
+  std::string before;
+  AppendTimeForHash(Millis(entry.batch->observed_at), before);
   // Names first: facts refer to them.
   Statement names = database_.Prepare("SELECT id, text FROM name WHERE id > ? ORDER BY id");
   names.Bind({Cell::Of(names_sealed_)});
-  std::string added;
   while (names.Step()) {
-    const int64_t id = names.Integer(0);
-    added.append(reinterpret_cast<const char*>(&id), sizeof id);
-    added.append(names.Text(1));
-    added.push_back('\0');
-    names_sealed_ = id;
+    names_sealed_ = names.Integer(0);
+    AppendNameForHash(names_sealed_, names.Text(1), before);
   }
-  hashed.insert(0, added);
+  std::string& hashed = entry.hashed;
+  hashed.insert(0, before);
   const auto policy = hashed.size() > kHashBeside ? std::launch::async : std::launch::deferred;
   return std::async(policy, [&hashed, last = head_.chain] { return NextLink(last, hashed); });
 }

@@ -22,7 +22,8 @@ struct JournalEntry {
   struct Output {
     int64_t server = 0, format = 0, path = 0, version = 0;
     int64_t runs = 0;
-    int64_t seq = 0;  // of the latest
+    int64_t seq = 0, log = 0, logged_at = 0;  // of the latest
+    bool late = false;                        // found late: only to be counted
   };
 
   const Batch* batch = nullptr;
@@ -68,7 +69,7 @@ class Journal {
   void EndLargeTransaction();
 
  private:
-  std::future<ChainLink> ChainFacts(std::string& hashed);
+  std::future<ChainLink> ChainFacts(JournalEntry& entry);
   void WritePositions(const Batch& batch);
   void WriteLineCounts(const Batch& batch);
   [[nodiscard]] Result<void> MakeDurable();
@@ -77,7 +78,7 @@ class Journal {
   const SourceBook& sources_;
   const std::string head_path_;
   Statement insert_commit_, insert_log_, advance_log_, find_log_, insert_range_, extend_range_,
-      upsert_output_, upsert_tally_, count_lines_;
+      upsert_output_, count_output_, upsert_tally_, count_lines_;
   LedgerHead head_;
   int64_t names_sealed_ = 0;  // last name covered by the chain
   bool in_transaction_ = false;

@@ -113,7 +113,7 @@ Ledger::Ledger(const Options& options, const Config& config, const RuleBook& rul
       chains_(database_, sources_, entry_),
       bookkeeper_(database_, names_, sources_, balances_, chains_, formats_),
       lookout_(database_, names_, sources_, balances_, chains_, formats_, rules, journal_, entry_),
-      accounts_(database_, balances_, chains_, bookkeeper_, lookout_, journal_, entry_),
+      accounts_(database_, sources_, balances_, chains_, bookkeeper_, lookout_, journal_, entry_),
       known_operator_fact_(database_.Prepare(kKnownOperatorFact)) {}
 
 Ledger::~Ledger() {
@@ -124,6 +124,7 @@ Ledger::~Ledger() {
 Result<void> Ledger::Start() {
   journal_.Begin();
   sources_.Open();
+  bookkeeper_.Open();
   journal_.Open();
   seq_ = journal_.head().seq;
   server_ = names_.Id(options_.server);
@@ -145,7 +146,7 @@ void Ledger::Recover() {
   while (rows.Step()) {
     std::deque<std::string> storage;
     FactRow row = ReadFactRow(rows, storage);
-    if (row.partition.project == 0) continue;
+    if (!IsOfPartition(row)) continue;
     accounts_.TakeAgain(row);
     if (balances_.full()) {
       balances_.Flush();
@@ -159,6 +160,7 @@ void Ledger::ForgetCaches() {
   names_.Forget();
   balances_.Clear();
   sources_.Open();
+  bookkeeper_.Open();
   accounts_.Forget();
   lookout_.Forget();
   journal_.Open();

@@ -89,9 +89,8 @@ class Ledger {
   FactRow Intern(const Batch& batch, const Fact& fact);
   int64_t InternOnce(const Batch& batch, Text slice, Memo& memo);
   void Account(FactRow& row, const Batch& batch, const Fact& fact);
-  void AccountPartition(FactRow& row, const Fact& fact);
   void AccountGap(FactRow& row, const Batch& batch, const Fact& fact);
-  void AccountOperator(FactRow& row, const Fact& fact);
+  void AccountOperator(FactRow& row);
   void WriteBalances();
   // A failed transaction is rolled back and takes everything kept in memory with it.
   Result<void> End();

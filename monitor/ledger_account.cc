@@ -6,6 +6,33 @@
 #include "monitor/fact_detail.h"
 #include "monitor/ledger.h"
 
+namespace {
+
+bool IsMove(const FactRow& row) {
+  return row.kind == FactKind::kPermit && FactDetail(row.detail).Text("kind") == "move";
+}
+
+}  // namespace
+
+bool IsOfPartition(const FactRow& row) {
+  switch (row.kind) {
+    case FactKind::kRun:
+    case FactKind::kFailedRun:
+    case FactKind::kStartedRun:
+    case FactKind::kSegmentsDeleted:
+    case FactKind::kRecount:
+      return true;
+    case FactKind::kPermit:
+      return row.partition.project != 0 && row.partition.format != 0 && !IsMove(row);
+    case FactKind::kBlind:
+    case FactKind::kQuarantined:
+    case FactKind::kAnnotation:
+    case FactKind::kDeploy:
+      return false;
+  }
+  return false;
+}
+
 int64_t Ledger::InternOnce(const Batch& batch, Text slice, Memo& memo) {
   if (slice.size == 0) return 0;
   if (slice.at == memo.slice.at && slice.size == memo.slice.size && memo.id) return memo.id;
@@ -62,35 +89,30 @@ void Ledger::AccountAll(const Batch& batch) {
 }
 
 void Ledger::Account(FactRow& row, const Batch& batch, const Fact& fact) {
-  if (fact.source >= 0) row.epoch = sources_.At(fact.source).epoch;
   switch (fact.kind) {
     case FactKind::kRun:
     case FactKind::kFailedRun:
     case FactKind::kStartedRun:
     case FactKind::kSegmentsDeleted:
     case FactKind::kRecount:
-      return AccountPartition(row, fact);
+      return accounts_.Take(row);
     case FactKind::kBlind:
     case FactKind::kQuarantined:
       return AccountGap(row, batch, fact);
     case FactKind::kPermit:
     case FactKind::kAnnotation:
     case FactKind::kDeploy:
-      return AccountOperator(row, fact);
+      return AccountOperator(row);
   }
-}
-
-void Ledger::AccountPartition(FactRow& row, const Fact& fact) {
-  if (fact.source >= 0) sources_.Observed(sources_.At(fact.source), row.logged_at);
-  accounts_.Take(row);
 }
 
 void Ledger::AccountGap(FactRow& row, const Batch& batch, const Fact& fact) {
   const FactDetail detail(batch.View(fact.detail));
   row.partition = {};
+  if (fact.source >= 0) row.epoch = sources_.At(fact.source).epoch();
   entry_.Push(row);
   if (fact.source < 0) return;
-  SourceBook::Gap gap;
+  SourceBook::NewGap gap;
   gap.blind = fact.kind == FactKind::kBlind;
   gap.reason = detail.Text("reason");
   gap.began = detail.Moment("from");
@@ -104,26 +126,24 @@ void Ledger::AccountGap(FactRow& row, const Batch& batch, const Fact& fact) {
 
 // Permits, annotations and deploys: `run` is the id of the operator's row, so that copying the
 // inbox twice changes nothing.
-void Ledger::AccountOperator(FactRow& row, const Fact& fact) {
+void Ledger::AccountOperator(FactRow& row) {
   if (!row.run.empty() &&
       known_operator_fact_.Bind({Cell::Of(NameOf(row.kind)), Cell::Of(row.run)}).Step()) {
     ++entry_.known_facts;
     return;
   }
-  if (row.kind == FactKind::kPermit && FactDetail(row.detail).Text("kind") == "move") {
+  if (IsMove(row)) {
     entry_.Push(row);
     lookout_.Acknowledge(row);
     return;
   }
-  const bool partitioned =
-      fact.kind == FactKind::kPermit && row.partition.project != 0 && row.partition.format != 0;
-  if (!partitioned) return entry_.Push(row);
-  AccountPartition(row, fact);
+  if (!IsOfPartition(row)) return entry_.Push(row);
+  accounts_.Take(row);
 }
 
 Result<void> Ledger::Tick(Time now) {
   journal_.Begin();
-  lookout_.Tick(now);
+  lookout_.Tick(now, !options_.bulk);
   if (!options_.bulk) balances_.Flush();
   return End();
 }

@@ -1,7 +1,9 @@
 #include "monitor/ledger_check.h"
 
+#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "monitor/fact_row.h"
 #include "monitor/hash_chain.h"
@@ -28,10 +30,12 @@ void CheckPages(Database& database, Findings& findings) {
   }
 }
 
-// Recomputes every link. Facts and names are read once, in order, beside the commits.
-void CheckChain(Database& database, LedgerHead& head, Findings& findings) {
-  Statement commits =
-      database.Prepare("SELECT last_seq, last_name, chain FROM commits ORDER BY last_seq");
+// Recomputes every link. Facts and names are read once, in order, beside the commits. `head` is
+// where the chain ends; `at_outside` is true when it passes through the head kept outside.
+void CheckChain(Database& database, const LedgerHead& outside, LedgerHead& head, bool& at_outside,
+                Findings& findings) {
+  Statement commits = database.Prepare(
+      "SELECT last_seq, last_name, observed_at, chain FROM commits ORDER BY last_seq");
   Statement names = database.Prepare("SELECT id, text FROM name ORDER BY id");
   Statement facts = database.Prepare(std::string(kSelectFacts) + "ORDER BY seq");
   commits.Bind({});
@@ -42,11 +46,9 @@ void CheckChain(Database& database, LedgerHead& head, Findings& findings) {
   while (commits.Step()) {
     const int64_t last_seq = commits.Integer(0), last_name = commits.Integer(1);
     std::string added;
+    AppendTimeForHash(commits.Integer(2), added);
     for (; name && names.Integer(0) <= last_name; name = names.Step()) {
-      const int64_t id = names.Integer(0);
-      added.append(reinterpret_cast<const char*>(&id), sizeof id);
-      added.append(names.Text(1));
-      added.push_back('\0');
+      AppendNameForHash(names.Integer(0), names.Text(1), added);
     }
     for (; fact && facts.Integer(0) <= last_seq; fact = facts.Step()) {
       std::deque<std::string> storage;
@@ -59,28 +61,37 @@ void CheckChain(Database& database, LedgerHead& head, Findings& findings) {
       AppendForHash(row, added);
     }
     const ChainLink link = NextLink(head.chain, added);
-    if (Bytes(link) != commits.Text(2)) {
+    if (Bytes(link) != commits.Text(3)) {
       findings.push_back("the hash chain breaks at fact " + std::to_string(last_seq) +
                          ": this fact, or a name or fact shortly before it, was changed");
       return;  // every later link differs as a consequence
     }
     head.chain = link;
     head.seq = last_seq;
+    at_outside = at_outside || (last_seq == outside.seq && link == outside.chain);
   }
   if (fact) {
     findings.push_back("facts after " + std::to_string(head.seq) + " belong to no commit");
   }
 }
 
-void CheckHeadFile(const std::string& path, const LedgerHead& head, Findings& findings) {
-  const auto outside = ReadHead(path + ".head");
-  if (!outside) {
-    findings.push_back(outside.error().message);
-  } else if (outside->seq > head.seq) {
+std::string LedgerId(Database& database) {
+  Statement id = database.Prepare("SELECT value FROM meta WHERE key = 'ledger_id'");
+  return id.Bind({}).Step() ? std::string(id.Text(0)) : std::string();
+}
+
+// The head outside may lag behind after a power cut; it may not lie beside the chain.
+void CheckHeadFile(const LedgerHead& outside, const LedgerHead& head, bool at_outside,
+                   Findings& findings) {
+  if (outside.seq == 0) return;
+  if (outside.ledger_id != head.ledger_id) {
+    findings.push_back("the head beside the ledger is that of another one");
+  } else if (outside.seq > head.seq) {
     findings.push_back("the ledger ends at fact " + std::to_string(head.seq) + ", its head says " +
-                       std::to_string(outside->seq) + ": the newest commits were lost");
-  } else if (outside->seq == head.seq && outside->seq > 0 && outside->chain != head.chain) {
-    findings.push_back("the head outside the file names another history of the same length");
+                       std::to_string(outside.seq) + ": the newest commits were lost");
+  } else if (!at_outside) {
+    findings.push_back("the head outside the file names another history of " +
+                       std::to_string(outside.seq) + " facts");
   }
 }
 
@@ -198,8 +209,45 @@ class Replay {
   std::map<int64_t, int16_t> sources_;
 };
 
+// A new ledger that knows the names of another, by the same ids: they are facts' words.
+Result<void> BeginScratch(const std::string& path, Database& from) {
+  auto scratch = Database::Open(path, Database::Mode::kCreate);
+  if (!scratch) return tl::unexpected<Error>(scratch.error());
+  if (auto ok = Migrate(*scratch); !ok) return ok;
+  scratch->Execute("BEGIN");
+  Statement names = from.Prepare("SELECT id, text FROM name ORDER BY id");
+  Statement insert = scratch->Prepare("INSERT INTO name VALUES (?, ?)");
+  names.Bind({});
+  while (names.Step()) insert.Run({names.Value(0), names.Value(1)});
+  return scratch->Commit();
+}
+
+// What must come out of the facts again: all that is derived but the alerts, which also depend on
+// the configuration and on when time passed. Names have the same ids in both.
+struct Derived {
+  std::string_view name;
+  std::string_view sql;
+};
+constexpr std::array<Derived, 8> kDerived = {{
+    {"runs",
+     "SELECT seq, previous, before, missing, lost, cause, marks, epoch FROM fact ORDER BY seq"},
+    // Without the bit that says whether an alert is open.
+    {"balances",
+     "SELECT project, day, format, server, source, actual, missing, surplus, last, logged_until, "
+     "permitted, epoch, opening, marks & ~16 FROM balance ORDER BY project, day, format, server"},
+    {"gaps",
+     "SELECT source, epoch, blind, reason, began, ended, log, position, seq, logged_until FROM gap "
+     "ORDER BY source, epoch"},
+    {"segments", "SELECT * FROM segment ORDER BY project, day, format, server, name"},
+    {"permits", "SELECT * FROM permit ORDER BY project, day, format, server, seq"},
+    {"totals", "SELECT * FROM tally ORDER BY format"},
+    {"lossy runs", "SELECT * FROM lossy WHERE runs <> 0 ORDER BY format, cause, version"},
+    {"open runs", "SELECT * FROM open_run ORDER BY project, day, format, server, run"},
+}};
+
 // Rows of the same query on both files, side by side; says where they first differ.
-void Compare(Database& a, Database& b, const char* what, const char* sql, Findings& findings) {
+void Compare(Database& a, Database& b, const Derived& derived, Findings& findings) {
+  const std::string sql = std::string(derived.sql);
   Statement left = a.Prepare(sql), right = b.Prepare(sql);
   left.Bind({});
   right.Bind({});
@@ -210,7 +258,7 @@ void Compare(Database& a, Database& b, const char* what, const char* sql, Findin
     for (int i = 0; more && i < left.columns(); ++i) row += std::string(left.Text(i)) + "|";
     for (int i = 0; others && i < right.columns(); ++i) other += std::string(right.Text(i)) + "|";
     if (row == other) continue;
-    findings.push_back(std::string(what) + ": the ledger says " + (more ? row : "nothing") +
+    findings.push_back(std::string(derived.name) + ": the ledger says " + (more ? row : "nothing") +
                        ", its facts say " + (others ? other : "nothing"));
     return;
   }
@@ -222,16 +270,22 @@ Result<std::vector<std::string>> CheckLedger(const std::string& path) {
   auto database = OpenForReading(path);
   if (!database) return tl::unexpected<Error>(database.error());
   Findings findings;
+  // Before the ledger, which may grow meanwhile.
+  const auto outside = ReadHead(path + ".head");
+  if (!outside) findings.push_back(outside.error().message);
   LedgerHead head;
+  bool at_outside = false;
   database->Execute("BEGIN");  // one state, also while `watch` writes
   CheckPages(*database, findings);
   CheckTiling(*database, findings);
+  head.ledger_id = LedgerId(*database);
   const size_t before = findings.size();
-  CheckChain(*database, head, findings);
+  CheckChain(*database, outside.value_or(LedgerHead{}), head, at_outside, findings);
   const bool whole = findings.size() == before;
   if (auto ok = database->Check(); !ok) findings.push_back(ok.error().message);
   database->Rollback();
-  if (whole) CheckHeadFile(path, head, findings);  // else it differs as a consequence
+  // Else it differs as a consequence.
+  if (whole && outside) CheckHeadFile(*outside, head, at_outside, findings);
   return findings;
 }
 
@@ -241,6 +295,7 @@ Result<std::vector<std::string>> CheckRebuild(const std::string& path, const std
   if (!database) return tl::unexpected<Error>(database.error());
   const Config rebuilt = ConfigOf(*database, config);
   Findings findings;
+  if (auto ok = BeginScratch(scratch, *database); !ok) return tl::unexpected<Error>(ok.error());
   {
     auto ledger = Ledger::Open({scratch, config.server, true}, rebuilt, rules);
     if (!ledger) return tl::unexpected<Error>(ledger.error());
@@ -250,20 +305,6 @@ Result<std::vector<std::string>> CheckRebuild(const std::string& path, const std
   }
   auto again = OpenForReading(scratch);
   if (!again) return tl::unexpected<Error>(again.error());
-  Compare(*database, *again, "runs",
-          "SELECT f.seq, f.previous, f.before, f.missing, f.lost, n.text, f.marks FROM fact f "
-          "LEFT JOIN name n ON n.id = f.cause ORDER BY f.seq",
-          findings);
-  Compare(*database, *again, "balances",
-          "SELECT server, project, day, format, expected, actual, missing, surplus, opening "
-          "FROM balances ORDER BY server, project, day, format",
-          findings);
-  Compare(*database, *again, "gaps",
-          "SELECT source, epoch, blind, reason, began, ended FROM gap ORDER BY source, epoch",
-          findings);
-  Compare(*database, *again, "totals",
-          "SELECT n.text, runs, failed, written, missing FROM tally JOIN name n ON n.id = format "
-          "ORDER BY 1",
-          findings);
+  for (const Derived& derived : kDerived) Compare(*database, *again, derived, findings);
   return findings;
 }

@@ -5,12 +5,10 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "monitor/balance.h"
+#include "monitor/balance_book.h"
 #include "monitor/schema.h"
 
 namespace {
-
-constexpr int64_t kWrittenOnly = 2;  // a bit of balance.marks, see monitor/balance_book.cc
 
 constexpr const char* kBalances =
     "SELECT server.text, project.text, b.day, format.text, source.unit, b.actual, b.missing, "
@@ -24,10 +22,9 @@ constexpr const char* kLossyOnly =
     "JOIN (SELECT DISTINCT project, day, format, server FROM fact WHERE lost > 0) l ON (b.project, "
     "b.day, b.format, b.server) = (l.project, l.day, l.format, l.server) WHERE b.missing > 0 ";
 constexpr const char* kUnknownCopies =
-    "SELECT count(*) FROM balance b WHERE b.missing = 0 AND (b.opening < 2 OR b.marks & 2 OR "
-    "b.epoch "
-    "<> coalesce((SELECT max(epoch) FROM gap WHERE gap.source = b.source), 0)) AND (?1 IS NULL OR "
-    "b.project = ?1)";
+    "SELECT count(*) FROM balance b WHERE b.missing = 0 AND NOT b.marks & 4 AND (b.opening NOT IN "
+    "(2, 3) OR b.marks & 2 OR b.epoch <> coalesce((SELECT max(epoch) FROM gap WHERE gap.source = "
+    "b.source), 0)) AND (?1 IS NULL OR b.project = ?1)";
 constexpr const char* kAlerts =
     "SELECT a.rule, a.severity, a.state, a.cause, version.text, previous.text, a.incident, "
     "server.text, project.text, a.day, format.text, source.name, a.starts_at, a.ends_at, "
@@ -49,9 +46,8 @@ constexpr const char* kLosses =
     "OR "
     "f.project = ?1)";
 constexpr const char* kStep =
-    "SELECT f.previous, f.kind IS NULL, version.text FROM fact f LEFT JOIN name version ON "
-    "version.id "
-    "= f.version WHERE f.seq = ?";
+    "SELECT f.previous, f.kind IS NULL AND NOT coalesce(f.marks, 0) & 1, version.text FROM fact f "
+    "LEFT JOIN name version ON version.id = f.version WHERE f.seq = ?";
 constexpr const char* kGaps =
     "SELECT source.name, gap.source, gap.reason, gap.blind, gap.began, gap.ended, gap.epoch, 1 "
     "FROM gap JOIN source ON source.id = gap.source WHERE gap.blind "
@@ -97,6 +93,8 @@ std::string_view OpeningName(Opening opening) {
       return "unverified";
     case Opening::kKnown:
       return "known";
+    case Opening::kExpected:
+      return "expected";
   }
   return "unknown";
 }
@@ -107,7 +105,8 @@ BalanceRow BalanceAt(const Statement& row) {
   balance.missing = row.Integer(6);
   balance.surplus = row.Integer(7);
   balance.opening = static_cast<Opening>(row.Integer(8));
-  balance.written_only = (row.Integer(9) & kWrittenOnly) != 0;
+  balance.written_only = (row.Integer(9) & kBalanceWrittenOnly) != 0;
+  balance.retired = (row.Integer(9) & kBalanceRetired) != 0;
   balance.epoch = static_cast<int32_t>(row.Integer(10));
   const auto source_epoch = static_cast<int32_t>(row.Integer(11));
   BalanceRow read;
@@ -359,7 +358,7 @@ Result<int64_t> LedgerView::UnknownCopies(std::string_view project) {
   return count;
 }
 
-// The version of the newest run before a fact that says one.
+// The version of the newest run before a fact that says one, but for those that were retried.
 std::string LedgerView::VersionBefore(int64_t previous) {
   Statement step = database_.Prepare(kStep);
   while (previous != 0 && step.Bind({Cell::Of(previous)}).Step()) {

@@ -3,13 +3,16 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <deque>
+#include <set>
 
 #include "monitor/fact_detail.h"
 
 namespace {
 
 constexpr const char* kFindOutputs =
-    "SELECT path, version, runs, seq FROM output WHERE server = ? AND format = ? ORDER BY seq DESC";
+    "SELECT path, version, runs, seq, log, logged_at FROM output WHERE server = ? AND format = ? "
+    "ORDER BY logged_at DESC, seq DESC";
 constexpr const char* kOpenRun = "INSERT OR REPLACE INTO open_run VALUES (?,?,?,?,?,?,?,?)";
 // A rewritten partition has one run at a time: what started before a run that ended is over.
 constexpr const char* kCloseRuns =
@@ -19,8 +22,8 @@ constexpr const char* kOverdueRuns =
     "SELECT project, day, format, server, run, version, started_at, seq FROM open_run "
     "WHERE started_at <= ?";
 constexpr const char* kUpsertLossy =
-    "INSERT INTO lossy VALUES (?1,?2,?3,1) ON CONFLICT(format, cause, version) DO UPDATE SET "
-    "runs = runs + 1";
+    "INSERT INTO lossy VALUES (?1,?2,?3,?4) ON CONFLICT(format, cause, version) DO UPDATE SET "
+    "runs = runs + ?4";
 
 // "/data/row/{project}/{day}.evt" → "/data/row/{project}"
 std::string_view DirectoryOf(std::string_view path) {
@@ -54,36 +57,54 @@ void Lookout::Open() {
   has_open_runs_ = open_runs.Bind({}).Step();
 }
 
-void Lookout::Forget() { last_output_.clear(); }
+void Lookout::Forget() {
+  last_output_.clear();
+  late_output_.clear();
+}
 
-void Lookout::Saw(const FactRow& row, const Booking& booking, BookedPartition& partition) {
+void Lookout::Count(const FactRow& row, bool over) {
   JournalEntry::Tally& tally = entry_.tallies[row.partition.format];
   if (row.kind == FactKind::kFailedRun) ++tally.failed;
-  if (row.kind == FactKind::kStartedRun) return SawStart(row);
+  if (row.kind == FactKind::kStartedRun && !over) return SawStart(row);
   if (row.kind == FactKind::kRun) {
     ++tally.runs;
     tally.written += std::max<int64_t>(0, row.counts.written);
     if (row.path) SawOutput(row);
   }
-  if (has_open_runs_ && row.kind != FactKind::kSegmentsDeleted) SawEnd(row);
-  if (!booking.remarkable() && !partition.balance.alerting) return;
-  if (booking.lost > 0) {
-    Statement lossy = database_.Prepare(kUpsertLossy);
-    lossy.Run(
-        {Cell::Of(int64_t{row.partition.format}), Cell::Of(row.cause), Cell::Of(row.version)});
+  if (!has_open_runs_) return;
+  if (row.kind == FactKind::kRun || row.kind == FactKind::kFailedRun) SawEnd(row);
+}
+
+void Lookout::CountLoss(const FactRow& row, int64_t runs) {
+  Statement lossy = database_.Prepare(kUpsertLossy);
+  lossy.Run({Cell::Of(int64_t{row.partition.format}), Cell::Of(row.cause), Cell::Of(row.version),
+             Cell::Of(runs)});
+}
+
+void Lookout::Show(const FactRow& row, const Booking& booking, Balance& balance) {
+  if (row.kind == FactKind::kStartedRun) return;
+  if (!booking.remarkable() && !balance.alerting) return;
+  Apply(rules_.OnRun(Describe(row, booking, balance)), {row.partition, 0}, row.logged_at, row.seq);
+  balance.alerting = alerts_.AnyOpen(row.partition);
+}
+
+void Lookout::ShowAgain(const std::vector<FactRow>& chain) {
+  std::set<int64_t> facts;
+  for (const FactRow& row : chain) {
+    if (row.kind != FactKind::kStartedRun) facts.insert(row.seq);
   }
-  Show(row, booking, partition);
+  alerts_.EndThoseOf(chain.back().partition, facts, chain.back().logged_at);
 }
 
-void Lookout::SawAgain(const FactRow& row, const Booking& booking, BookedPartition& partition) {
-  if (!booking.remarkable() && !partition.balance.alerting) return;
-  Show(row, booking, partition);
-}
-
-void Lookout::Show(const FactRow& row, const Booking& booking, BookedPartition& partition) {
-  Apply(rules_.OnRun(Describe(row, booking, partition.balance)), {row.partition, 0}, row.logged_at,
-        row.seq);
-  partition.balance.alerting = alerts_.AnyOpen(row.partition);
+// The version that wrote what this run found or should have found.
+std::string Lookout::PreviousVersion(const FactRow& row) {
+  std::deque<std::string> storage;
+  for (int64_t seq = row.previous; seq != 0;) {
+    const FactRow run = chains_.LatestRun(seq, storage);
+    if (run.version != 0) return names_.Text(run.version);
+    seq = run.previous;
+  }
+  return {};
 }
 
 RunObservation Lookout::Describe(const FactRow& row, const Booking& booking,
@@ -99,10 +120,7 @@ RunObservation Lookout::Describe(const FactRow& row, const Booking& booking,
   run.run = std::string(row.run);
   run.version = names_.Text(row.version);
   run.path = names_.Text(row.path);
-  if (row.previous) {
-    std::deque<std::string> storage;
-    run.previous_version = names_.Text(chains_.Row(row.previous, storage).version);
-  }
+  run.previous_version = PreviousVersion(row);
   run.conservation = source ? source->conservation : Conservation::kStrict;
   run.segments = IsSegments(source);
   run.counts = row.counts;
@@ -116,21 +134,71 @@ void Lookout::Apply(const std::vector<Finding>& findings, const AlertBook::Subje
   for (const Finding& finding : findings) alerts_.Apply(finding, subject, now, seq);
 }
 
-// A run that wrote to the same place as the last one of its server and format says nothing new.
+// A run that wrote to the same place as the last one of its server and format says nothing new,
+// and neither does one that was found late.
 void Lookout::SawOutput(const FactRow& row) {
   const std::pair<int64_t, int64_t> key{row.partition.server, row.partition.format};
-  const auto known = last_output_.find(key);
-  if (known != last_output_.end() && known->second.path == row.path) {
-    known->second.version = row.version;
-    known->second.seq = row.seq;
-    ++known->second.runs;
+  auto newest = last_output_.find(key);
+  if (newest == last_output_.end()) newest = last_output_.emplace(key, NewestOutput(row)).first;
+  JournalEntry::Output& last = newest->second;
+  // A clock that was ahead of ours once is no reason to call everything since then late.
+  const bool late = row.log != last.log && row.logged_at < last.logged_at &&
+                    last.logged_at <= Millis(entry_.batch->observed_at);
+  JournalEntry::Output own{key.first, key.second, row.path, row.version,
+                           1,         row.seq,    row.log,  row.logged_at};
+  if (late) {
+    own.late = true;
+    auto [counted, first] = late_output_.try_emplace({key.first, key.second, row.path}, own);
+    if (!first) ++counted->second.runs;
+    return;
+  }
+  if (last.path == row.path) {
+    own.runs = last.runs + 1;
+    last = own;
     return;
   }
   for (const JournalEntry::Output& earlier : TakeOutputs()) journal_.WriteOutput(earlier);
-  bool moved = false;
-  OutputObservation output = Compare(row, moved);
-  last_output_[key] = {key.first, key.second, row.path, row.version, 1, row.seq};
+  const OutputObservation output = Compare(row, last);
+  const bool moved = last.path != 0 && output.directory != output.previous_directory;
+  last = own;
   if (!moved && !output.outside_template) return;
+  PartitionKey subject;
+  subject.server = row.partition.server;
+  subject.format = row.partition.format;
+  Apply(rules_.OnOutput(output), {subject, 0}, row.logged_at, row.seq);
+}
+
+// Where the server and format of this run were written last; path 0: nowhere yet.
+JournalEntry::Output Lookout::NewestOutput(const FactRow& row) {
+  JournalEntry::Output newest{row.partition.server, row.partition.format};
+  find_outputs_.Bind({Cell::Of(newest.server), Cell::Of(newest.format)});
+  if (!find_outputs_.Step()) return newest;
+  newest.path = find_outputs_.Integer(0);
+  newest.version = find_outputs_.Integer(1);
+  newest.seq = find_outputs_.Integer(3);
+  newest.log = find_outputs_.Integer(4);
+  newest.logged_at = find_outputs_.Integer(5);
+  return newest;
+}
+
+// Holds where a run wrote against where its server and format were written before.
+OutputObservation Lookout::Compare(const FactRow& row, const JournalEntry::Output& newest) {
+  OutputObservation output;
+  output.directory = std::string(DirectoryOf(names_.Text(row.path)));
+  output.previous_directory = std::string(DirectoryOf(names_.Text(newest.path)));
+  output.previous_version = names_.Text(newest.version);
+  find_outputs_.Bind(
+      {Cell::Of(int64_t{row.partition.server}), Cell::Of(int64_t{row.partition.format})});
+  while (find_outputs_.Step()) {
+    output.earlier_runs += find_outputs_.Integer(2);
+    const std::string earlier = names_.Text(find_outputs_.Integer(0));
+    output.back = output.back || DirectoryOf(earlier) == output.directory;
+  }
+  const CanonicalFilesConfig* format = formats_.Of(row.partition.format);
+  // The configured path may hold wildcards where the servers' own paths differ.
+  const std::string expected(format ? DirectoryOf(format->path) : std::string_view());
+  output.outside_template =
+      format && fnmatch(expected.c_str(), output.directory.c_str(), FNM_PATHNAME) != 0;
   output.server = names_.Text(row.partition.server);
   output.format = names_.Text(row.partition.format);
   output.version = names_.Text(row.version);
@@ -138,41 +206,13 @@ void Lookout::SawOutput(const FactRow& row) {
   output.project = names_.Text(row.partition.project);
   output.day = Day{row.partition.day};
   output.written = row.counts.written;
-  PartitionKey subject;
-  subject.server = row.partition.server;
-  subject.format = row.partition.format;
-  Apply(rules_.OnOutput(output), {subject, 0}, row.logged_at, row.seq);
-}
-
-// Holds where a run wrote against where its server and format were written before.
-OutputObservation Lookout::Compare(const FactRow& row, bool& moved) {
-  OutputObservation output;
-  output.directory = std::string(DirectoryOf(names_.Text(row.path)));
-  bool first = true;
-  find_outputs_.Bind(
-      {Cell::Of(int64_t{row.partition.server}), Cell::Of(int64_t{row.partition.format})});
-  while (find_outputs_.Step()) {
-    const std::string earlier = names_.Text(find_outputs_.Integer(0));
-    const std::string directory(DirectoryOf(earlier));
-    if (first) {
-      output.previous_directory = directory;
-      output.previous_version = names_.Text(find_outputs_.Integer(1));
-    }
-    first = false;
-    output.earlier_runs += find_outputs_.Integer(2);
-    output.back = output.back || directory == output.directory;
-  }
-  const CanonicalFilesConfig* format = formats_.Of(row.partition.format);
-  // The configured path may hold wildcards where the servers' own paths differ.
-  const std::string expected(format ? DirectoryOf(format->path) : std::string_view());
-  output.outside_template =
-      format && fnmatch(expected.c_str(), output.directory.c_str(), FNM_PATHNAME) != 0;
-  moved = !first && output.directory != output.previous_directory;
   return output;
 }
 
 std::vector<JournalEntry::Output> Lookout::TakeOutputs() {
   std::vector<JournalEntry::Output> outputs;
+  for (auto& [key, output] : late_output_) outputs.push_back(output);
+  late_output_.clear();
   for (auto& [key, output] : last_output_) {
     if (output.runs == 0) continue;
     outputs.push_back(output);
@@ -202,15 +242,17 @@ void Lookout::Acknowledge(const FactRow& permit) {
                       permit.logged_at);
 }
 
-void Lookout::Tick(Time now) {
+void Lookout::Tick(Time now, bool overdue) {
   alerts_.Tick(Millis(now));
   for (const CanonicalFilesConfig& files : formats_.all()) {
     if (!files.retention) continue;
-    const auto oldest = std::chrono::floor<std::chrono::days>(now - *files.retention);
-    alerts_.Retire(names_.Find(files.format),
-                   static_cast<int32_t>(oldest.time_since_epoch().count()), Millis(now));
+    // The first day that is still kept.
+    const auto kept =
+        std::chrono::floor<std::chrono::days>(now - *files.retention).time_since_epoch().count() +
+        1;
+    alerts_.Retire(names_.Find(files.format), static_cast<int32_t>(kept), Millis(now));
   }
-  ShowOverdue(now);
+  if (overdue) ShowOverdue(now);
 }
 
 void Lookout::ShowOverdue(Time now) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -26,26 +28,34 @@ class Lookout {
   // After a rollback.
   void Forget();
 
-  // A fact of a partition was booked.
-  void Saw(const FactRow& row, const Booking& booking, BookedPartition& partition);
-  // It was booked again, since an earlier one was found late.
-  void SawAgain(const FactRow& row, const Booking& booking, BookedPartition& partition);
+  // A fact of a partition is new. `over`: of a started run, its end is known already.
+  void Count(const FactRow& row, bool over);
+  // Runs that lost, by cause and version; `runs` is -1 for one that did not after all.
+  void CountLoss(const FactRow& row, int64_t runs);
+  // A fact was booked: what do the rules say, if it is remarkable or an alert is open? `balance` is
+  // that after it, and learns whether one is open now.
+  void Show(const FactRow& row, const Booking& booking, Balance& balance);
+  // All facts of a partition will be shown once more, after one that was found late. Alerts that
+  // they had opened end, unless they are opened again.
+  void ShowAgain(const std::vector<FactRow>& chain);
   // What was written where since the last call.
   std::vector<JournalEntry::Output> TakeOutputs();
 
   // A person says that a format has moved.
   void Acknowledge(const FactRow& permit);
-  void Tick(Time now);
+  // `overdue`: also runs that have no end.
+  void Tick(Time now, bool overdue);
   void ReportSource(const SourceObservation& source, int64_t server, Time now, int64_t seq);
   bool AnyOpen(const PartitionKey& key) { return alerts_.AnyOpen(key); }
 
  private:
-  void Show(const FactRow& row, const Booking& booking, BookedPartition& partition);
   void SawOutput(const FactRow& row);
-  OutputObservation Compare(const FactRow& row, bool& moved);
+  OutputObservation Compare(const FactRow& row, const JournalEntry::Output& newest);
+  JournalEntry::Output NewestOutput(const FactRow& row);
   void SawStart(const FactRow& row);
   void SawEnd(const FactRow& row);
   void ShowOverdue(Time now);
+  std::string PreviousVersion(const FactRow& row);
   RunObservation Describe(const FactRow& row, const Booking& booking, const Balance& balance);
   void Apply(const std::vector<Finding>& findings, const AlertBook::Subject& subject, int64_t now,
              int64_t seq);
@@ -61,8 +71,9 @@ class Lookout {
   JournalEntry& entry_;
   AlertBook alerts_;
   Statement find_outputs_, open_run_, close_run_;
-  // Where each (server, format) was last written, to notice a move without a query a run; `runs`
-  // since the last commit.
+  // Where each (server, format) was last written, to notice a move without a query a run, and by
+  // path what runs that were found late had written elsewhere; `runs` since the last commit.
   std::map<std::pair<int64_t, int64_t>, JournalEntry::Output> last_output_;
+  std::map<std::array<int64_t, 3>, JournalEntry::Output> late_output_;
   bool has_open_runs_ = false;
 };

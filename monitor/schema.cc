@@ -69,15 +69,16 @@ CREATE TABLE balance(
   PRIMARY KEY(project, day, format, server)) STRICT, WITHOUT ROWID;
 CREATE TABLE segment(
   project INTEGER NOT NULL, day INTEGER NOT NULL, format INTEGER NOT NULL, server INTEGER NOT NULL,
-  name TEXT NOT NULL, records INTEGER, live INTEGER NOT NULL, seq INTEGER NOT NULL,
+  name TEXT NOT NULL, records INTEGER, live INTEGER NOT NULL, epoch INTEGER NOT NULL,
   PRIMARY KEY(project, day, format, server, name)) STRICT, WITHOUT ROWID;
 CREATE TABLE gap(
   source INTEGER NOT NULL, epoch INTEGER NOT NULL, blind INTEGER NOT NULL, reason TEXT NOT NULL,
   began INTEGER NOT NULL, ended INTEGER, log INTEGER, position INTEGER, length INTEGER,
-  seq INTEGER NOT NULL, PRIMARY KEY(source, epoch)) STRICT, WITHOUT ROWID;
+  seq INTEGER NOT NULL, logged_until INTEGER NOT NULL, PRIMARY KEY(source, epoch)) STRICT, WITHOUT ROWID;
 CREATE TABLE output(
   server INTEGER NOT NULL, format INTEGER NOT NULL, path INTEGER NOT NULL, version INTEGER,
-  runs INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(server, format, path)) STRICT, WITHOUT ROWID;
+  runs INTEGER NOT NULL, seq INTEGER NOT NULL, log INTEGER NOT NULL, logged_at INTEGER NOT NULL,
+  PRIMARY KEY(server, format, path)) STRICT, WITHOUT ROWID;
 CREATE TABLE tally(
   format INTEGER PRIMARY KEY, runs INTEGER NOT NULL, failed INTEGER NOT NULL,
   written INTEGER NOT NULL, missing INTEGER NOT NULL) STRICT;
@@ -90,7 +91,7 @@ CREATE TABLE open_run(
   PRIMARY KEY(project, day, format, server, run)) STRICT, WITHOUT ROWID;
 CREATE TABLE permit(
   project INTEGER NOT NULL, day INTEGER NOT NULL, format INTEGER NOT NULL, server INTEGER NOT NULL,
-  seq INTEGER NOT NULL, kind TEXT NOT NULL, expires_at INTEGER, detail TEXT NOT NULL,
+  seq INTEGER NOT NULL, ends_at INTEGER, "left" INTEGER NOT NULL,
   PRIMARY KEY(project, day, format, server, seq)) STRICT, WITHOUT ROWID;
 CREATE TABLE alert(
   id INTEGER PRIMARY KEY, rule TEXT NOT NULL, severity TEXT NOT NULL, state TEXT NOT NULL,
@@ -102,6 +103,7 @@ CREATE TABLE alert(
 CREATE INDEX alert_open ON alert(project, day, format, server, rule, source)
   WHERE state <> 'resolved';
 CREATE INDEX alert_incident ON alert(incident);
+CREATE INDEX alert_first ON alert(first_seq);
 )sql";
 
 // Views for people with `sqlite3`; dropped and made anew at each migration.
@@ -112,8 +114,11 @@ SELECT f.seq, strftime('%Y-%m-%dT%H:%M:%fZ', f.logged_at / 1000.0, 'unixepoch') 
   CASE f.day WHEN -1000000 THEN '-' ELSE date(f.day * 86400, 'unixepoch') END AS day,
   format.text AS format, source.unit, f.run, f.batch, version.text AS version, path.text AS path,
   f.before, f.existing, f.fresh, f.recovered, f.duplicates, f.deleted, f.written,
-  f.written AS after, coalesce(f.lost, 0) AS lost, cause.text AS cause,
-  coalesce(f.missing, 0) AS missing, f.marks & 1 AS superseded, log.path AS log, f.position,
+  CASE WHEN source.shape = 'rewrite' THEN f.written END AS after, coalesce(f.lost, 0) AS lost, cause.text AS cause,
+  coalesce(f.missing, 0) AS missing,
+  CASE WHEN source.shape = 'segments' AND source.conservation <> 'strict' AND f.existing > f.written
+    THEN f.existing - f.written END AS merged_away, coalesce(f.marks, 0) & 1 AS superseded, log.path AS log,
+  f.position,
   f.detail
 FROM fact f
 LEFT JOIN name server ON server.id = f.server LEFT JOIN name project ON project.id = f.project
@@ -127,19 +132,19 @@ CREATE VIEW losses AS SELECT * FROM runs WHERE lost > 0;
 CREATE VIEW balances AS
 SELECT server.text AS server, project.text AS project,
   CASE b.day WHEN -1000000 THEN '-' ELSE date(b.day * 86400, 'unixepoch') END AS day,
-  format.text AS format, source.unit, b.actual + b.missing - b.surplus AS expected, b.actual,
+  format.text AS format, coalesce(source.unit, 'events') AS unit, b.actual + b.missing - b.surplus AS expected, b.actual,
   b.missing, b.surplus,
-  CASE b.opening WHEN 0 THEN 'unopened' WHEN 1 THEN 'unknown' WHEN 2 THEN 'unverified' ELSE 'known' END
-    AS opening,
+  CASE b.opening WHEN 0 THEN 'unopened' WHEN 1 THEN 'unknown' WHEN 2 THEN 'unverified'
+    WHEN 3 THEN 'known' ELSE 'expected' END AS opening,
   CASE WHEN b.missing > 0 THEN 'firing'
        WHEN b.marks & 4 THEN 'clear'
-       WHEN b.opening IN (0, 1) OR b.marks & 2
+       WHEN b.opening NOT IN (2, 3) OR b.marks & 2
          OR b.epoch <> (SELECT coalesce(max(epoch), 0) FROM gap WHERE gap.source = b.source)
        THEN 'unknown' ELSE 'clear' END AS verdict,
   strftime('%Y-%m-%dT%H:%M:%fZ', b.logged_until / 1000.0, 'unixepoch') AS observed_until
 FROM balance b
 JOIN name server ON server.id = b.server JOIN name project ON project.id = b.project
-JOIN name format ON format.id = b.format JOIN source ON source.id = b.source;
+JOIN name format ON format.id = b.format LEFT JOIN source ON source.id = b.source;
 
 CREATE VIEW blind_intervals AS
 SELECT source.name AS source, strftime('%Y-%m-%dT%H:%M:%fZ', gap.began / 1000.0, 'unixepoch') AS began,

@@ -25,45 +25,36 @@ std::vector<std::string> NamesAt(const json& object, const char* key) {
   return names;
 }
 
-// What is live now; unknown as soon as one live segment's count is.
-int64_t LiveRecords(const SegmentSet& segments) {
-  int64_t sum = 0;
-  for (const auto& [name, segment] : segments) {
-    if (!segment.live) continue;
-    if (!Known(segment.records)) return kUnknownCount;
-    sum += segment.records;
-  }
-  return sum;
-}
-
 // Takes the inputs out of the live set. Returns what they held, unknown if any of them was not seen
 // being written (it opens with this run) or has no count.
-int64_t ConsumeInputs(const SegmentRun& run, int64_t seq, SegmentSet& segments, Booking& booking) {
+int64_t ConsumeInputs(const SegmentRun& run, int32_t epoch, SegmentSet& segments,
+                      Booking& booking) {
   int64_t held = 0;
   for (const std::string& name : run.inputs) {
-    const auto found = segments.find(name);
-    if (found == segments.end()) {
-      held = kUnknownCount;
-      segments[name] = {kUnknownCount, false, seq};
-      continue;
-    }
-    if (!found->second.live) ++booking.broken_segments;
-    const int64_t records = found->second.records;
+    const Segment* segment = segments.Find(name);
+    if (segment && !segment->live) ++booking.broken_segments;
+    const int64_t records = segment ? segment->records : kUnknownCount;
     held = Known(held) && Known(records) ? held + records : kUnknownCount;
-    found->second = {records, false, seq};
+    segments.Put(name, {records, false, epoch});
   }
   return held;
 }
 
 // What the files written hold; unknown when the log gives no counts for them.
-int64_t ProduceOutputs(const SegmentRun& run, int64_t seq, SegmentSet& segments) {
+int64_t ProduceOutputs(const SegmentRun& run, int32_t epoch, SegmentSet& segments) {
   int64_t held = 0;
   for (const SegmentRun::Output& output : run.outputs) {
-    segments[output.segment] = {output.records, true, seq};
+    segments.Put(output.segment, {output.records, true, epoch});
     held = Known(held) && Known(output.records) ? held + output.records - output.range_deletions
                                                 : kUnknownCount;
   }
   return held;
+}
+
+// First seen with nothing to read is as good as empty only where nobody can have missed its begin.
+Opening OpeningOf(const SegmentRun& run, int64_t held, const Surroundings& around) {
+  if (!run.inputs.empty()) return Known(held) ? Opening::kKnown : Opening::kUnverified;
+  return around.watched_since_day ? Opening::kKnown : Opening::kUnknown;
 }
 
 // A histogram says how many merged partitions there must be at most; fewer were purged.
@@ -146,15 +137,45 @@ std::optional<SegmentDeletion> ParseSegmentDeletion(std::string_view detail) try
   return std::nullopt;
 }
 
+const Segment* SegmentSet::Find(const std::string& name) {
+  const auto known = known_.find(name);
+  if (known != known_.end()) return &known->second;
+  const auto recalled = recall_ ? recall_(name) : std::nullopt;
+  return recalled ? &(known_[name] = *recalled) : nullptr;
+}
+
+void SegmentSet::Put(const std::string& name, const Segment& segment) {
+  known_[name] = segment;
+  changed_.insert(name);
+}
+
+int64_t SegmentSet::LiveRecords() const {
+  int64_t sum = 0;
+  for (const auto& [name, segment] : known_) {
+    if (!segment.live) continue;
+    if (!Known(segment.records)) return kUnknownCount;
+    sum += segment.records;
+  }
+  return sum;
+}
+
+void SegmentSet::Saved(Recall recall) {
+  recall_ = std::move(recall);
+  changed_.clear();
+  std::erase_if(known_, [](const auto& entry) { return !entry.second.live; });
+}
+
 Booking BookSegmentRun(const SegmentRun& run, const RunCounts& counts, Conservation conservation,
-                       int64_t seq, SegmentSet& segments, Balance& balance) {
+                       const Surroundings& around, SegmentSet& segments, Balance& balance) {
   Booking booking;
   booking.opened = balance.opening == Opening::kUnopened;
-  booking.before = LiveRecords(segments);
+  booking.before = segments.LiveRecords();
   if (run.kind == "trivial_move") return booking;
-  const int64_t held = ConsumeInputs(run, seq, segments, booking);
-  const int64_t wrote = ProduceOutputs(run, seq, segments);
-  if (booking.opened) balance.opening = Known(held) ? Opening::kKnown : Opening::kUnverified;
+  const int64_t held = ConsumeInputs(run, around.epoch, segments, booking);
+  const int64_t wrote = ProduceOutputs(run, around.epoch, segments);
+  if (booking.opened) balance.opening = OpeningOf(run, held, around);
+  // A flush says nothing of the files that were there before.
+  if (booking.opened || !run.inputs.empty()) balance.epoch = around.epoch;
 
   if (!run.inputs.empty() && Known(held) && Known(run.input_records)) {
     booking.unread += held - run.input_records;
@@ -166,30 +187,34 @@ Booking BookSegmentRun(const SegmentRun& run, const RunCounts& counts, Conservat
     BookConservation(run.input_records, run.output_records, conservation, booking);
   }
   Settle(balance, booking);
-  balance.actual = LiveRecords(segments);
+  balance.actual = segments.LiveRecords();
   return booking;
 }
 
-Booking BookSegmentDeletion(const SegmentDeletion& deletion, int64_t seq, SegmentSet& segments,
-                            Balance& balance) {
+Booking BookSegmentDeletion(const SegmentDeletion& deletion, const Surroundings& around,
+                            SegmentSet& segments, Balance& balance) {
   Booking booking;
-  booking.before = LiveRecords(segments);
+  booking.before = segments.LiveRecords();
   if (deletion.uncertain) balance.opening = Opening::kUnknown;
+  bool in_gap = false;
   for (const std::string& name : deletion.segments) {
-    const auto found = segments.find(name);
-    if (found == segments.end()) continue;  // of before the log began: nothing is known of it
-    const bool live = found->second.live;
-    found->second.live = false;
-    found->second.seq = seq;
-    if (!live || deletion.explained) continue;
-    ++booking.broken_segments;
-    if (Known(found->second.records)) booking.lost += found->second.records;
+    const Segment* segment = segments.Find(name);
+    if (!segment) continue;  // of before the log began: nothing is known of it
+    const Segment was = *segment;
+    segments.Put(name, {was.records, false, around.epoch});
+    if (!was.live || deletion.explained) continue;
+    // Who merged it may have said so while nobody was watching.
+    const bool unseen = was.epoch < around.blind_epoch;
+    in_gap = in_gap || unseen;
+    if (!unseen) ++booking.broken_segments;
+    if (Known(was.records)) booking.lost += was.records;
   }
   booking.permitted = std::min(booking.lost, balance.permitted);
   balance.permitted -= booking.permitted;
   booking.lost -= booking.permitted;
   balance.missing += booking.lost;
+  if (in_gap && booking.lost > 0) booking.cause = Cause::kLostInGap;
   if (booking.broken_segments > 0) booking.cause = Cause::kDeletedUnmerged;
-  balance.actual = LiveRecords(segments);
+  balance.actual = segments.LiveRecords();
   return booking;
 }

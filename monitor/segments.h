@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "monitor/balance.h"
@@ -16,9 +19,33 @@
 struct Segment {
   int64_t records = kUnknownCount;  // entries in the file, as its creation said
   bool live = true;                 // false: merged or deleted, kept to recognise it
-  int64_t seq = 0;                  // fact that last changed it
+  int32_t epoch = 0;                // of the source when it last changed
 };
-using SegmentSet = std::map<std::string, Segment, std::less<>>;
+
+// The files of one partition. Live ones are at hand; of the others, which only ever get more, those
+// that somebody asks for are recalled by name.
+class SegmentSet {
+ public:
+  using Recall = std::function<std::optional<Segment>(const std::string& name)>;
+  // Without `recall` nothing is known but what was put in.
+  explicit SegmentSet(Recall recall = nullptr) : recall_(std::move(recall)) {}
+
+  // Null: never seen. Valid until the next call.
+  const Segment* Find(const std::string& name);
+  void Put(const std::string& name, const Segment& segment);
+  // What is live now; unknown as soon as one live segment's count is.
+  int64_t LiveRecords() const;
+
+  const std::map<std::string, Segment>& known() const { return known_; }
+  const std::set<std::string>& changed() const { return changed_; }
+  // What was changed is kept elsewhere now; only live ones stay at hand.
+  void Saved(Recall recall);
+
+ private:
+  Recall recall_;
+  std::map<std::string, Segment> known_;
+  std::set<std::string> changed_;
+};
 
 // The `detail` of a finished run of the segments shape; see collectors/presets/README.md.
 struct SegmentRun {
@@ -47,6 +74,6 @@ struct SegmentDeletion {
 std::optional<SegmentDeletion> ParseSegmentDeletion(std::string_view detail);
 
 Booking BookSegmentRun(const SegmentRun& run, const RunCounts& counts, Conservation conservation,
-                       int64_t seq, SegmentSet& segments, Balance& balance);
-Booking BookSegmentDeletion(const SegmentDeletion& deletion, int64_t seq, SegmentSet& segments,
-                            Balance& balance);
+                       const Surroundings& around, SegmentSet& segments, Balance& balance);
+Booking BookSegmentDeletion(const SegmentDeletion& deletion, const Surroundings& around,
+                            SegmentSet& segments, Balance& balance);

@@ -6,13 +6,16 @@ namespace {
 
 constexpr const char* kUpsertSource =
     "INSERT INTO source(name, shape, conservation, unit) VALUES (?1,?2,?3,?4) "
-    "ON CONFLICT(name) DO UPDATE SET shape = ?2, conservation = ?3, unit = ?4 RETURNING id";
+    "ON CONFLICT(name) DO UPDATE SET shape = ?2, conservation = ?3, unit = ?4";
+constexpr const char* kSources =
+    "SELECT id, name, shape, conservation, unit FROM source ORDER BY id";
 constexpr const char* kGaps =
-    "SELECT epoch, blind, began, ended FROM gap WHERE source = ? ORDER BY epoch";
+    "SELECT blind, began, ended, log, logged_until FROM gap WHERE source = ? ORDER BY epoch";
 constexpr const char* kInsertGap =
-    "INSERT INTO gap(source, epoch, blind, reason, began, ended, log, position, length, seq) "
-    "VALUES (?,?,?,?,?,?,?,?,?,?)";
-constexpr const char* kEndGap = "UPDATE gap SET ended = ? WHERE source = ? AND ended IS NULL";
+    "INSERT INTO gap(source, epoch, blind, reason, began, ended, log, position, length, seq, "
+    "logged_until) VALUES (?,?,?,?,?,?,?,?,?,?,?)";
+constexpr const char* kEndGap =
+    "UPDATE gap SET ended = max(began, ?) WHERE source = ? AND ended IS NULL";
 // The newest logged time of a source, from where its newest facts are.
 constexpr const char* kLoggedUntil =
     "SELECT max(logged_at) FROM (SELECT logged_at, source FROM fact ORDER BY seq DESC LIMIT 10000) "
@@ -25,6 +28,19 @@ std::string_view ConservationName(Conservation conservation) {
   if (conservation == Conservation::kStrict) return "strict";
   return conservation == Conservation::kBounded ? "bounded" : "off";
 }
+Conservation ConservationNamed(std::string_view name) {
+  if (name == "strict") return Conservation::kStrict;
+  return name == "bounded" ? Conservation::kBounded : Conservation::kOff;
+}
+
+// Marks the newest gap with what it means together with those before it.
+void Mark(Source& source, Source::GapMark gap) {
+  if (!source.gaps.empty()) {
+    gap.logged_until = std::max(gap.logged_until, source.gaps.back().logged_until);
+    gap.ended = std::max(gap.ended, source.gaps.back().ended);
+  }
+  source.gaps.push_back(gap);
+}
 
 }  // namespace
 
@@ -35,64 +51,103 @@ SourceBook::SourceBook(Database& database, const Config& config)
       end_gap_(database.Prepare(kEndGap)) {}
 
 void SourceBook::Open() {
-  sources_.clear();
   Statement upsert = database_.Prepare(kUpsertSource);
-  Statement gaps = database_.Prepare(kGaps);
-  Statement until = database_.Prepare(kLoggedUntil);
   for (const CompactionLogConfig& log : config_.compaction_logs) {
+    upsert.Run({Cell::Of(log.name), Cell::Of(ShapeName(log.shape)),
+                Cell::Of(ConservationName(log.conservation)), Cell::Of(log.unit)});
+  }
+  sources_.assign(config_.compaction_logs.size(), {});
+  Statement rows = database_.Prepare(kSources);
+  rows.Bind({});
+  while (rows.Step()) {
     Source source;
-    source.name = log.name;
-    source.shape = log.shape;
-    source.conservation = log.conservation;
-    source.unit = log.unit;
-    upsert.Bind({Cell::Of(log.name), Cell::Of(ShapeName(log.shape)),
-                 Cell::Of(ConservationName(log.conservation)), Cell::Of(log.unit)});
-    if (upsert.Step()) source.id = static_cast<int32_t>(upsert.Integer(0));
-    while (upsert.Step()) {
+    source.id = static_cast<int32_t>(rows.Integer(0));
+    source.name = std::string(rows.Text(1));
+    source.shape = rows.Text(2) == ShapeName(Shape::kSegments) ? Shape::kSegments : Shape::kRewrite;
+    source.conservation = ConservationNamed(rows.Text(3));
+    source.unit = std::string(rows.Text(4));
+    LoadGaps(source);
+    const auto configured =
+        std::find_if(config_.compaction_logs.begin(), config_.compaction_logs.end(),
+                     [&](const CompactionLogConfig& log) { return log.name == source.name; });
+    if (configured == config_.compaction_logs.end()) {
+      sources_.push_back(std::move(source));
+    } else {
+      sources_[static_cast<size_t>(configured - config_.compaction_logs.begin())] =
+          std::move(source);
     }
-    gaps.Bind({Cell::Of(int64_t{source.id})});
-    while (gaps.Step()) {
-      source.epoch = static_cast<int32_t>(gaps.Integer(0));
-      if (gaps.Integer(1)) source.blind_epochs.push_back(source.epoch);
-      source.gap_open = gaps.IsNull(3);
-      source.last_gap_at = std::max(source.last_gap_at, gaps.Integer(source.gap_open ? 2 : 3));
-    }
-    if (until.Bind({Cell::Of(int64_t{source.id})}).Step()) source.logged_until = until.Integer(0);
-    sources_.push_back(std::move(source));
   }
 }
 
+void SourceBook::LoadGaps(Source& source) {
+  Statement gaps = database_.Prepare(kGaps);
+  gaps.Bind({Cell::Of(int64_t{source.id})});
+  while (gaps.Step()) {
+    source.gap_open = gaps.IsNull(2);
+    Mark(source, {gaps.Integer(3), gaps.Integer(4), std::max(gaps.Integer(1), gaps.Integer(2))});
+    if (gaps.Integer(0)) source.blind_epochs.push_back(source.epoch());
+  }
+  Statement until = database_.Prepare(kLoggedUntil);
+  if (until.Bind({Cell::Of(int64_t{source.id})}).Step()) source.logged_until = until.Integer(0);
+}
+
 Source* SourceBook::ById(int32_t id) {
+  if (id == 0) return nullptr;
   const auto found = std::find_if(sources_.begin(), sources_.end(),
                                   [&](const Source& source) { return source.id == id; });
   return found == sources_.end() ? nullptr : &*found;
 }
 
-void SourceBook::Add(Source& source, const Gap& gap) {
-  ++source.epoch;
-  if (gap.blind) source.blind_epochs.push_back(source.epoch);
-  const int64_t began = gap.began ? gap.began : source.logged_until;
+void SourceBook::Add(Source& source, const NewGap& gap) {
+  // Where the log itself has said nothing yet, no fact of the source can be called later.
+  const int64_t logged_until =
+      gap.log && gap.log == source.log ? source.log_until : source.logged_until;
+  const int64_t began = gap.began ? gap.began : logged_until;
   source.gap_open = gap.ended == 0;
-  source.last_gap_at = std::max({source.last_gap_at, began, gap.ended});
+  Mark(source, {gap.log, logged_until, std::max(began, gap.ended)});
+  if (gap.blind) source.blind_epochs.push_back(source.epoch());
   const Cell log = gap.log ? Cell::Of(gap.log) : Cell::Null();
-  insert_gap_.Run({Cell::Of(int64_t{source.id}), Cell::Of(int64_t{source.epoch}),
+  insert_gap_.Run({Cell::Of(int64_t{source.id}), Cell::Of(int64_t{source.epoch()}),
                    Cell::Of(int64_t{gap.blind}), Cell::Of(gap.reason), Cell::Of(began),
                    gap.ended ? Cell::Of(gap.ended) : Cell::Null(), log,
                    gap.log ? Cell::Of(gap.position) : Cell::Null(),
-                   gap.length ? Cell::Of(gap.length) : Cell::Null(), Cell::Of(gap.seq)});
+                   gap.length ? Cell::Of(gap.length) : Cell::Null(), Cell::Of(gap.seq),
+                   Cell::Of(logged_until)});
 }
 
-void SourceBook::Observed(Source& source, int64_t logged_at) {
+void SourceBook::Observed(Source& source, int64_t log, int64_t logged_at) {
+  const bool beyond = source.gap_open && EpochOf(source, log, logged_at) == source.epoch();
   source.logged_until = std::max(source.logged_until, logged_at);
-  if (!source.gap_open) return;
+  source.log_until = source.log == log ? std::max(source.log_until, logged_at) : logged_at;
+  source.log = log;
+  if (!beyond) return;
   source.gap_open = false;
-  source.last_gap_at = std::max(source.last_gap_at, logged_at);
+  source.gaps.back().ended = std::max(source.gaps.back().ended, logged_at);
   end_gap_.Run({Cell::Of(logged_at), Cell::Of(int64_t{source.id})});
 }
 
-RunContext::Gap SourceBook::Between(const Source& source, int32_t then, int32_t now) {
-  if (now <= then) return RunContext::Gap::kNone;
-  const auto first = std::upper_bound(source.blind_epochs.begin(), source.blind_epochs.end(), then);
-  const bool blind = first != source.blind_epochs.end() && *first <= now;
-  return blind ? RunContext::Gap::kBlind : RunContext::Gap::kQuarantined;
+int32_t SourceBook::EpochOf(const Source& source, int64_t log, int64_t logged_at) {
+  const auto& gaps = source.gaps;
+  if (gaps.empty() || logged_at >= gaps.back().logged_until) return source.epoch();
+  auto after = std::upper_bound(
+      gaps.begin(), gaps.end(), logged_at,
+      [](int64_t time, const Source::GapMark& gap) { return time < gap.logged_until; });
+  // Within one log what is read later stands later, whatever its clock says.
+  while (after != gaps.end() && log != 0 && after->log == log) ++after;
+  return static_cast<int32_t>(after - gaps.begin());
+}
+
+Gap SourceBook::Between(const Source& source, int32_t then, int32_t now) {
+  if (now <= then) return Gap::kNone;
+  return BlindEpoch(source, now) > then ? Gap::kBlind : Gap::kQuarantined;
+}
+
+int32_t SourceBook::BlindEpoch(const Source& source, int32_t now) {
+  const auto& blind = source.blind_epochs;
+  const auto after = std::upper_bound(blind.begin(), blind.end(), now);
+  return after == blind.begin() ? 0 : *(after - 1);
+}
+
+bool SourceBook::WatchedSince(const Source& source, int64_t since, int32_t now) {
+  return now == 0 || source.gaps[static_cast<size_t>(now) - 1].ended < since;
 }

@@ -8,18 +8,29 @@
 #include "monitor/config.h"
 #include "monitor/sqlite.h"
 
-// One configured compaction log as the ledger knows it, and when it was not being watched.
+// One compaction log's source as the ledger knows it, and when it was not being watched.
 struct Source {
   int32_t id = 0;
   std::string name;
   Shape shape = Shape::kRewrite;
   Conservation conservation = Conservation::kStrict;
   std::string unit;
-  int32_t epoch = 0;                  // gaps so far; each raises it by one
-  std::vector<int32_t> blind_epochs;  // those that were blind intervals, ascending
-  int64_t last_gap_at = 0;            // newest moment of any gap, Unix ms
-  int64_t logged_until = 0;           // newest logged time seen
+  int64_t logged_until = 0;  // newest logged time seen
+
+  // What the gaps up to one of them mean together.
+  struct GapMark {
+    int64_t log = 0;           // of this gap; 0: of none
+    int64_t logged_until = 0;  // newest logged time before any of them
+    int64_t ended = 0;         // newest moment of any of them, Unix ms
+  };
+  std::vector<GapMark> gaps;          // gap `epoch` is gaps[epoch - 1]
+  std::vector<int32_t> blind_epochs;  // gaps that were blind intervals, ascending
   bool gap_open = false;              // the newest gap ends at the next fact
+  int64_t log = 0;                    // of the newest fact, and the newest logged time in it
+  int64_t log_until = 0;
+
+  // Gaps so far; each raises it by one.
+  int32_t epoch() const { return static_cast<int32_t>(gaps.size()); }
 };
 
 // Table `source` and table `gap`. A gap is a blind interval or a quarantined line: either makes the
@@ -28,15 +39,17 @@ class SourceBook {
  public:
   SourceBook(Database& database, const Config& config);
 
-  // Inserts or updates the configured sources; the order is the configuration's.
+  // Inserts or updates the configured sources, which come first and in the configuration's order;
+  // those of earlier configurations follow.
   void Open();
   Source& At(int16_t index) { return sources_[static_cast<size_t>(index)]; }
   const Source& At(int16_t index) const { return sources_[static_cast<size_t>(index)]; }
+  // Null for 0, which no source has.
   Source* ById(int32_t id);
   const std::vector<Source>& all() const { return sources_; }
 
-  // Records a gap that begins at `began` (Unix ms; 0: at the newest logged time).
-  struct Gap {
+  // A gap that begins at `began` (Unix ms; 0: at the newest logged time).
+  struct NewGap {
     bool blind = true;
     std::string reason;
     int64_t began = 0;
@@ -44,14 +57,24 @@ class SourceBook {
     int64_t log = 0, position = 0, length = 0;
     int64_t seq = 0;
   };
-  void Add(Source& source, const Gap& gap);
-  // A fact logged at `logged_at` was read: an open gap ends there.
-  void Observed(Source& source, int64_t logged_at);
+  void Add(Source& source, const NewGap& gap);
 
+  // How many gaps lie before a fact of `log`. One found late, in another log than a gap and logged
+  // before it, does not see past that gap.
+  static int32_t EpochOf(const Source& source, int64_t log, int64_t logged_at);
+  // A new fact of `log` was read: an open gap ends there.
+  void Observed(Source& source, int64_t log, int64_t logged_at);
   // What lies between the epoch a partition was last observed in and `now`.
-  static RunContext::Gap Between(const Source& source, int32_t then, int32_t now);
+  static Gap Between(const Source& source, int32_t then, int32_t now);
+  // The newest blind interval up to epoch `now`, 0: none.
+  static int32_t BlindEpoch(const Source& source, int32_t now);
+  // Whether the source had no gap from `since` to the epoch `now`. A source whose first gap is yet
+  // to come was always watched.
+  static bool WatchedSince(const Source& source, int64_t since, int32_t now);
 
  private:
+  void LoadGaps(Source& source);
+
   Database& database_;
   const Config& config_;
   std::vector<Source> sources_;
