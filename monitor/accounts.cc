@@ -131,30 +131,26 @@ bool Accounts::Insert(FactRow& row, BookedPartition& partition) {
   return true;
 }
 
-// Books the whole chain again, writes what came out differently and shows it to the rules.
+// Books the whole chain again, writes what came out differently and shows all of it to the rules.
 void Accounts::Rebuild(BookedPartition& partition, std::vector<FactRow>& chain, int64_t new_seq) {
   const std::vector<FactRow> was = chain;
   const Balance old = partition.balance;
   std::vector<Booked> booked = BookAnew(partition, chain);
   entry_.tallies[partition.key.format].missing += partition.balance.missing - old.missing;
+  AlertReplay replay;
   for (size_t i = 0; i < chain.size(); ++i) {
     const FactRow& row = chain[i];
     const bool added = row.seq == new_seq;
-    if (!added && SameDerived(row, was[i])) continue;
-    WriteDerived(row);
-    if (!added && was[i].lost > 0) lookout_.CountLoss(was[i], -1);
-    if (row.lost > 0) lookout_.CountLoss(row, 1);
-    if (added) lookout_.Count(row, EndIsKnown(chain, i));
+    if (added || !SameDerived(row, was[i])) {
+      WriteDerived(row);
+      if (!added && was[i].lost > 0) lookout_.CountLoss(was[i], -1);
+      if (row.lost > 0) lookout_.CountLoss(row, 1);
+      if (added) lookout_.Count(row, EndIsKnown(chain, i));
+    }
+    if (row.marks & kSuperseded) continue;
+    lookout_.ShowAgain(row, booked[i].booking, booked[i].after, replay);
   }
-  lookout_.ShowAgain(chain);
-  bool alerting = lookout_.AnyOpen(partition.key);
-  for (size_t i = 0; i < chain.size(); ++i) {
-    if (chain[i].marks & kSuperseded) continue;
-    booked[i].after.alerting = alerting;
-    lookout_.Show(chain[i], booked[i].booking, booked[i].after);
-    alerting = booked[i].after.alerting;
-  }
-  partition.balance.alerting = alerting;
+  lookout_.Settle(chain.back(), replay, partition.balance);
 }
 
 // A started run whose end was read before its begin.

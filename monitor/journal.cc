@@ -26,10 +26,10 @@ constexpr const char* kInsertRange = "INSERT INTO read_range VALUES (?,?,?)";
 constexpr const char* kExtendRange =
     "UPDATE read_range SET \"end\" = ?3 WHERE log = ?1 AND \"end\" = ?2";
 constexpr const char* kUpsertOutput =
-    "INSERT INTO output VALUES (?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(server, format, path) DO "
+    "INSERT INTO output VALUES (?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(server, format, directory) DO "
     "UPDATE SET version = ?4, runs = runs + ?5, seq = ?6, log = ?7, logged_at = max(logged_at, ?8)";
 constexpr const char* kCountOutput =
-    "INSERT INTO output VALUES (?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(server, format, path) DO "
+    "INSERT INTO output VALUES (?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(server, format, directory) DO "
     "UPDATE SET runs = runs + ?5";
 constexpr const char* kUpsertTally =
     "INSERT INTO tally VALUES (?1,?2,?3,?4,?5) ON CONFLICT(format) DO UPDATE SET runs = runs + ?2, "
@@ -180,7 +180,7 @@ void Journal::WriteRows(std::vector<FactRow>& rows) {
 
 void Journal::WriteOutput(const JournalEntry::Output& output) {
   Statement& write = output.late ? count_output_ : upsert_output_;
-  write.Run({Cell::Of(output.server), Cell::Of(output.format), Cell::Of(output.path),
+  write.Run({Cell::Of(output.server), Cell::Of(output.format), Cell::Of(output.directory),
              output.version ? Cell::Of(output.version) : Cell::Null(), Cell::Of(output.runs),
              Cell::Of(output.seq), Cell::Of(output.log), Cell::Of(output.logged_at)});
 }

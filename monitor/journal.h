@@ -18,9 +18,9 @@ struct JournalEntry {
   struct Tally {
     int64_t runs = 0, failed = 0, written = 0, missing = 0;
   };
-  // Runs that wrote to one place (names' ids).
+  // Runs that wrote to one directory (names' ids).
   struct Output {
-    int64_t server = 0, format = 0, path = 0, version = 0;
+    int64_t server = 0, format = 0, directory = 0, version = 0;
     int64_t runs = 0;
     int64_t seq = 0, log = 0, logged_at = 0;  // of the latest
     bool late = false;                        // found late: only to be counted

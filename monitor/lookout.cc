@@ -4,32 +4,24 @@
 
 #include <algorithm>
 #include <deque>
-#include <set>
 
 #include "monitor/fact_detail.h"
 
 namespace {
 
-constexpr const char* kFindOutputs =
-    "SELECT path, version, runs, seq, log, logged_at FROM output WHERE server = ? AND format = ? "
-    "ORDER BY logged_at DESC, seq DESC";
 constexpr const char* kOpenRun = "INSERT OR REPLACE INTO open_run VALUES (?,?,?,?,?,?,?,?)";
 // A rewritten partition has one run at a time: what started before a run that ended is over.
 constexpr const char* kCloseRuns =
     "DELETE FROM open_run WHERE project = ?1 AND day = ?2 AND format = ?3 AND server = ?4 AND "
     "(run = ?5 OR (?6 AND started_at <= ?7))";
+constexpr const char* kOpenRuns =
+    "SELECT 1 FROM open_run WHERE project = ? AND day = ? AND format = ? AND server = ?";
 constexpr const char* kOverdueRuns =
     "SELECT project, day, format, server, run, version, started_at, seq FROM open_run "
     "WHERE started_at <= ?";
 constexpr const char* kUpsertLossy =
     "INSERT INTO lossy VALUES (?1,?2,?3,?4) ON CONFLICT(format, cause, version) DO UPDATE SET "
     "runs = runs + ?4";
-
-// "/data/row/{project}/{day}.evt" → "/data/row/{project}"
-std::string_view DirectoryOf(std::string_view path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
-}
 
 bool IsSegments(const Source* source) { return source && source->shape == Shape::kSegments; }
 
@@ -48,19 +40,17 @@ Lookout::Lookout(Database& database, Names& names, SourceBook& sources, BalanceB
       journal_(journal),
       entry_(entry),
       alerts_(database, names, rules),
-      find_outputs_(database.Prepare(kFindOutputs)),
+      outputs_(database, names),
       open_run_(database.Prepare(kOpenRun)),
-      close_run_(database.Prepare(kCloseRuns)) {}
+      close_run_(database.Prepare(kCloseRuns)),
+      open_runs_(database.Prepare(kOpenRuns)) {}
 
 void Lookout::Open() {
   Statement open_runs = database_.Prepare("SELECT 1 FROM open_run LIMIT 1");
   has_open_runs_ = open_runs.Bind({}).Step();
 }
 
-void Lookout::Forget() {
-  last_output_.clear();
-  late_output_.clear();
-}
+void Lookout::Forget() { outputs_.Forget(); }
 
 void Lookout::Count(const FactRow& row, bool over) {
   JournalEntry::Tally& tally = entry_.tallies[row.partition.format];
@@ -88,12 +78,16 @@ void Lookout::Show(const FactRow& row, const Booking& booking, Balance& balance)
   balance.alerting = alerts_.AnyOpen(row.partition);
 }
 
-void Lookout::ShowAgain(const std::vector<FactRow>& chain) {
-  std::set<int64_t> facts;
-  for (const FactRow& row : chain) {
-    if (row.kind != FactKind::kStartedRun) facts.insert(row.seq);
-  }
-  alerts_.EndThoseOf(chain.back().partition, facts, chain.back().logged_at);
+void Lookout::ShowAgain(const FactRow& row, const Booking& booking, const Balance& balance,
+                        AlertReplay& replay) {
+  if (row.kind == FactKind::kStartedRun) return;
+  if (!booking.remarkable() && !replay.any_open()) return;
+  replay.Show(rules_.OnRun(Describe(row, booking, balance)), row.logged_at, row.seq);
+}
+
+void Lookout::Settle(const FactRow& last, const AlertReplay& replay, Balance& balance) {
+  alerts_.Settle(replay, {last.partition, 0}, balance.logged_until, last.seq);
+  balance.alerting = alerts_.AnyOpen(last.partition);
 }
 
 // The version that wrote what this run found or should have found.
@@ -134,69 +128,32 @@ void Lookout::Apply(const std::vector<Finding>& findings, const AlertBook::Subje
   for (const Finding& finding : findings) alerts_.Apply(finding, subject, now, seq);
 }
 
-// A run that wrote to the same place as the last one of its server and format says nothing new,
-// and neither does one that was found late.
 void Lookout::SawOutput(const FactRow& row) {
-  const std::pair<int64_t, int64_t> key{row.partition.server, row.partition.format};
-  auto newest = last_output_.find(key);
-  if (newest == last_output_.end()) newest = last_output_.emplace(key, NewestOutput(row)).first;
-  JournalEntry::Output& last = newest->second;
-  // A clock that was ahead of ours once is no reason to call everything since then late.
-  const bool late = row.log != last.log && row.logged_at < last.logged_at &&
-                    last.logged_at <= Millis(entry_.batch->observed_at);
-  JournalEntry::Output own{key.first, key.second, row.path, row.version,
-                           1,         row.seq,    row.log,  row.logged_at};
-  if (late) {
-    own.late = true;
-    auto [counted, first] = late_output_.try_emplace({key.first, key.second, row.path}, own);
-    if (!first) ++counted->second.runs;
-    return;
-  }
-  if (last.path == row.path) {
-    own.runs = last.runs + 1;
-    last = own;
-    return;
-  }
-  for (const JournalEntry::Output& earlier : TakeOutputs()) journal_.WriteOutput(earlier);
-  const OutputObservation output = Compare(row, last);
-  const bool moved = last.path != 0 && output.directory != output.previous_directory;
-  last = own;
-  if (!moved && !output.outside_template) return;
+  const auto place = outputs_.Note(row, Millis(entry_.batch->observed_at));
+  if (!place) return;
   PartitionKey subject;
   subject.server = row.partition.server;
   subject.format = row.partition.format;
+  OutputObservation output = Compare(row, *place);
+  output.left =
+      alerts_.OpenEvidence("output_moved", {subject, 0}, "previous_directory", row.logged_at);
+  const bool same =
+      output.previous_directory.empty() || output.previous_directory == output.directory;
+  if (same && !output.outside_template && !output.left) return;
   Apply(rules_.OnOutput(output), {subject, 0}, row.logged_at, row.seq);
 }
 
-// Where the server and format of this run were written last; path 0: nowhere yet.
-JournalEntry::Output Lookout::NewestOutput(const FactRow& row) {
-  JournalEntry::Output newest{row.partition.server, row.partition.format};
-  find_outputs_.Bind({Cell::Of(newest.server), Cell::Of(newest.format)});
-  if (!find_outputs_.Step()) return newest;
-  newest.path = find_outputs_.Integer(0);
-  newest.version = find_outputs_.Integer(1);
-  newest.seq = find_outputs_.Integer(3);
-  newest.log = find_outputs_.Integer(4);
-  newest.logged_at = find_outputs_.Integer(5);
-  return newest;
-}
-
 // Holds where a run wrote against where its server and format were written before.
-OutputObservation Lookout::Compare(const FactRow& row, const JournalEntry::Output& newest) {
+OutputObservation Lookout::Compare(const FactRow& row, const OutputBook::Place& place) {
   OutputObservation output;
-  output.directory = std::string(DirectoryOf(names_.Text(row.path)));
-  output.previous_directory = std::string(DirectoryOf(names_.Text(newest.path)));
-  output.previous_version = names_.Text(newest.version);
-  find_outputs_.Bind(
-      {Cell::Of(int64_t{row.partition.server}), Cell::Of(int64_t{row.partition.format})});
-  while (find_outputs_.Step()) {
-    output.earlier_runs += find_outputs_.Integer(2);
-    const std::string earlier = names_.Text(find_outputs_.Integer(0));
-    output.back = output.back || DirectoryOf(earlier) == output.directory;
-  }
+  output.directory = place.directory;
+  output.previous_directory = place.previous_directory;
+  output.previous_version = place.previous_version;
+  output.usual = place.usual;
+  output.earlier_runs = place.earlier_runs;
   const CanonicalFilesConfig* format = formats_.Of(row.partition.format);
   // The configured path may hold wildcards where the servers' own paths differ.
-  const std::string expected(format ? DirectoryOf(format->path) : std::string_view());
+  const std::string expected = format ? OutputDirectory(format->path, Day{}) : std::string();
   output.outside_template =
       format && fnmatch(expected.c_str(), output.directory.c_str(), FNM_PATHNAME) != 0;
   output.server = names_.Text(row.partition.server);
@@ -209,18 +166,6 @@ OutputObservation Lookout::Compare(const FactRow& row, const JournalEntry::Outpu
   return output;
 }
 
-std::vector<JournalEntry::Output> Lookout::TakeOutputs() {
-  std::vector<JournalEntry::Output> outputs;
-  for (auto& [key, output] : late_output_) outputs.push_back(output);
-  late_output_.clear();
-  for (auto& [key, output] : last_output_) {
-    if (output.runs == 0) continue;
-    outputs.push_back(output);
-    output.runs = 0;
-  }
-  return outputs;
-}
-
 void Lookout::SawStart(const FactRow& row) {
   has_open_runs_ = true;
   open_run_.Run({Cell::Of(int64_t{row.partition.project}), Cell::Of(int64_t{row.partition.day}),
@@ -229,12 +174,20 @@ void Lookout::SawStart(const FactRow& row) {
                  Cell::Of(row.logged_at), Cell::Of(row.seq)});
 }
 
+// A run ended: it is not overdue, nor are those that a rewritten partition had begun before.
 void Lookout::SawEnd(const FactRow& row) {
+  const PartitionKey& key = row.partition;
   const Source* source = row.source ? sources_.ById(row.source) : nullptr;
-  close_run_.Run({Cell::Of(int64_t{row.partition.project}), Cell::Of(int64_t{row.partition.day}),
-                  Cell::Of(int64_t{row.partition.format}), Cell::Of(int64_t{row.partition.server}),
-                  Cell::Of(row.run), Cell::Of(int64_t{!IsSegments(source)}),
-                  Cell::Of(row.logged_at)});
+  close_run_.Run({Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}),
+                  Cell::Of(int64_t{key.format}), Cell::Of(int64_t{key.server}), Cell::Of(row.run),
+                  Cell::Of(int64_t{!IsSegments(source)}), Cell::Of(row.logged_at)});
+  if (!balances_.At(key).balance.alerting) return;
+  open_runs_.Bind({Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}),
+                   Cell::Of(int64_t{key.format}), Cell::Of(int64_t{key.server})});
+  if (open_runs_.Step()) return;
+  OverdueObservation none;
+  none.overdue = false;
+  Apply(rules_.OnOverdue(none), {key, 0}, row.logged_at, row.seq);
 }
 
 void Lookout::Acknowledge(const FactRow& permit) {

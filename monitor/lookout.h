@@ -1,9 +1,6 @@
 #pragma once
 
-#include <array>
-#include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "monitor/alert_book.h"
@@ -11,6 +8,7 @@
 #include "monitor/canonical_formats.h"
 #include "monitor/fact_chains.h"
 #include "monitor/journal.h"
+#include "monitor/output_book.h"
 #include "monitor/rule_book.h"
 
 // What the ledger shows to the rules, and what it remembers for them: where each format was last
@@ -35,11 +33,13 @@ class Lookout {
   // A fact was booked: what do the rules say, if it is remarkable or an alert is open? `balance` is
   // that after it, and learns whether one is open now.
   void Show(const FactRow& row, const Booking& booking, Balance& balance);
-  // All facts of a partition will be shown once more, after one that was found late. Alerts that
-  // they had opened end, unless they are opened again.
-  void ShowAgain(const std::vector<FactRow>& chain);
+  // A partition is booked again, after a fact that was found late: all its facts are shown in their
+  // order, to `replay`; in the end the alerts become those that it ended with.
+  void ShowAgain(const FactRow& row, const Booking& booking, const Balance& balance,
+                 AlertReplay& replay);
+  void Settle(const FactRow& last, const AlertReplay& replay, Balance& balance);
   // What was written where since the last call.
-  std::vector<JournalEntry::Output> TakeOutputs();
+  std::vector<JournalEntry::Output> TakeOutputs() { return outputs_.TakeChanges(); }
 
   // A person says that a format has moved.
   void Acknowledge(const FactRow& permit);
@@ -50,8 +50,7 @@ class Lookout {
 
  private:
   void SawOutput(const FactRow& row);
-  OutputObservation Compare(const FactRow& row, const JournalEntry::Output& newest);
-  JournalEntry::Output NewestOutput(const FactRow& row);
+  OutputObservation Compare(const FactRow& row, const OutputBook::Place& place);
   void SawStart(const FactRow& row);
   void SawEnd(const FactRow& row);
   void ShowOverdue(Time now);
@@ -70,10 +69,7 @@ class Lookout {
   Journal& journal_;
   JournalEntry& entry_;
   AlertBook alerts_;
-  Statement find_outputs_, open_run_, close_run_;
-  // Where each (server, format) was last written, to notice a move without a query a run, and by
-  // path what runs that were found late had written elsewhere; `runs` since the last commit.
-  std::map<std::pair<int64_t, int64_t>, JournalEntry::Output> last_output_;
-  std::map<std::array<int64_t, 3>, JournalEntry::Output> late_output_;
+  OutputBook outputs_;
+  Statement open_run_, close_run_, open_runs_;
   bool has_open_runs_ = false;
 };

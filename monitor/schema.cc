@@ -76,9 +76,9 @@ CREATE TABLE gap(
   began INTEGER NOT NULL, ended INTEGER, log INTEGER, position INTEGER, length INTEGER,
   seq INTEGER NOT NULL, logged_until INTEGER NOT NULL, PRIMARY KEY(source, epoch)) STRICT, WITHOUT ROWID;
 CREATE TABLE output(
-  server INTEGER NOT NULL, format INTEGER NOT NULL, path INTEGER NOT NULL, version INTEGER,
+  server INTEGER NOT NULL, format INTEGER NOT NULL, directory INTEGER NOT NULL, version INTEGER,
   runs INTEGER NOT NULL, seq INTEGER NOT NULL, log INTEGER NOT NULL, logged_at INTEGER NOT NULL,
-  PRIMARY KEY(server, format, path)) STRICT, WITHOUT ROWID;
+  PRIMARY KEY(server, format, directory)) STRICT, WITHOUT ROWID;
 CREATE TABLE tally(
   format INTEGER PRIMARY KEY, runs INTEGER NOT NULL, failed INTEGER NOT NULL,
   written INTEGER NOT NULL, missing INTEGER NOT NULL) STRICT;
@@ -103,7 +103,6 @@ CREATE TABLE alert(
 CREATE INDEX alert_open ON alert(project, day, format, server, rule, source)
   WHERE state <> 'resolved';
 CREATE INDEX alert_incident ON alert(incident);
-CREATE INDEX alert_first ON alert(first_seq);
 )sql";
 
 // Views for people with `sqlite3`; dropped and made anew at each migration.
