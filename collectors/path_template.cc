@@ -1,12 +1,18 @@
 #include "collectors/path_template.h"
 
+#include <array>
 #include <cstring>
 
 namespace {
 
-bool WordCharacter(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
+constexpr std::array<bool, 256> kWordCharacters = [] {
+  std::array<bool, 256> word{};
+  for (unsigned char c = '0'; c <= '9'; ++c) word[c] = true;
+  for (unsigned char c = 'a'; c <= 'z'; ++c) word[c] = word[c - 'a' + 'A'] = true;
+  return word;
+}();
+
+bool WordCharacter(char c) { return kWordCharacters[static_cast<unsigned char>(c)]; }
 
 // `word` begins at `at`, where a word may begin, and is not part of a longer one.
 bool StandsAt(std::string_view path, size_t at, std::string_view word) {
@@ -20,24 +26,21 @@ bool StandsAt(std::string_view path, size_t at, std::string_view word) {
 
 std::string_view PathTemplate::Of(std::string_view path, std::string_view project,
                                   std::string_view day) {
-  constexpr std::string_view kProject = "{project}", kDay = "{day}";
-  if (path.size() > kLongest / kProject.size()) return path;
-  char* out = text_.data();
-  const auto put = [&](std::string_view piece) {
-    std::memcpy(out, piece.data(), piece.size());
-    out += piece.size();
-  };
+  text_.clear();
   for (size_t at = 0; at < path.size();) {
     const bool may_begin = at == 0 || !WordCharacter(path[at - 1]);
     if (may_begin && StandsAt(path, at, project)) {
-      put(kProject);
+      text_ += "{project}";
       at += project.size();
     } else if (may_begin && StandsAt(path, at, day)) {
-      put(kDay);
+      text_ += "{day}";
       at += day.size();
     } else {
-      *out++ = path[at++];
+      size_t end = at + 1;  // up to where a word may begin again
+      while (end < path.size() && WordCharacter(path[end - 1])) ++end;
+      text_ += path.substr(at, end - at);
+      at = end;
     }
   }
-  return {text_.data(), static_cast<size_t>(out - text_.data())};
+  return text_;
 }

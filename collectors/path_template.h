@@ -1,6 +1,6 @@
 #pragma once
 
-#include <array>
+#include <string>
 #include <string_view>
 
 // The path of a canonical file with its project and day taken out: "/data/row/acme/2016-02-22.evt"
@@ -13,6 +13,5 @@ class PathTemplate {
   std::string_view Of(std::string_view path, std::string_view project, std::string_view day);
 
  private:
-  static constexpr size_t kLongest = 1024;  // a longer path is left as it is
-  std::array<char, 2 * kLongest> text_;     // not initialised: it is written before it is read
+  std::string text_;
 };

@@ -22,3 +22,10 @@ TEST_CASE("a path without either stays as it is, however long", "[path_template]
   const std::string path(5000, 'x');
   CHECK(paths.Of(path, "x", "x") == path);
 }
+
+TEST_CASE("project and day are taken out of a long path, too", "[path_template]") {
+  PathTemplate paths;
+  const std::string directory = "/srv/" + std::string(200, 'd') + "/canonical/row";
+  CHECK(paths.Of(directory + "/a/2016-02-22.evt", "a", "2016-02-22") ==
+        directory + "/{project}/{day}.evt");
+}
