@@ -54,9 +54,9 @@ void AddFormat(CLI::App& verb, Verbs& verbs) {
 CLI::App* Add(CLI::App& app, Verbs& verbs, const char* name, const char* about) {
   CLI::App* verb = app.add_subcommand(name, about);
   verb->add_option("--config", verbs.settings.config_file, kConfigHelp)->type_name("FILE");
-  verb->add_option("--ledger", verbs.settings.ledgers, "ledger file (default: as configured)")
-      ->type_name("FILE")
-      ->expected(1);
+  const auto keep = [&verbs](const std::string& ledger) { verbs.settings.ledgers = {ledger}; };
+  verb->add_option_function<std::string>("--ledger", keep, "ledger file (default: as configured)")
+      ->type_name("FILE");
   AddFormat(*verb, verbs);
   return verb;
 }
