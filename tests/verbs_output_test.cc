@@ -138,7 +138,7 @@ TEST_CASE("what people say stands on the timeline in their words", "[verbs]") {
   CHECK(table.find("decrease of 1,200: GDPR 42") != std::string::npos);
   CHECK(table.find("events missing: project acme") != std::string::npos);
   CHECK(FirstLine(site.Ask({"timeline", "acme", "--format", "csv"}).out) ==
-        "at,kind,server,day,format,before,existing,fresh,written,lost,missing,cause,note,version,"
+        "at,kind,server,day,format,lost,missing,cause,note,before,existing,fresh,written,version,"
         "duplicates,deleted,recovered,run,verdict,unit\r");
 }
 
@@ -187,8 +187,8 @@ TEST_CASE("the impact begins with the sentence that is wanted first", "[verbs]")
   Site site;
   const std::string table = site.Ask({"impact"}).out;
   CHECK(FirstLine(table) == "7 events missing of 107, in 1 project-day of 1 project");
-  CHECK(table.find("existing_not_read by version 2, after 1, since 2016-02-22T13:00:00.000Z: "
-                   "1 server, 1 project, 7 events\n") != std::string::npos);
+  CHECK(table.find("  existing_not_read by version 2, after 1, since 2016-02-22T13:00:00.000Z\n"
+                   "    7 events, on 1 server, of 1 project; incident ") != std::string::npos);
   CHECK(site.Ask({"impact", "--version", "3"}).out.find("no loss was found there") == 0);
   CHECK(FirstLine(site.Ask({"impact", "--format", "csv"}).out) ==
         "server,project,day,format,unit,expected,actual,missing,surplus,cause,version,"

@@ -116,12 +116,12 @@ std::string VersionsOf(const ImpactIncident& incident) {
 void PrintIncident(const ImpactIncident& incident) {
   // A project-day is counted where its loss began, so that a later incident may add none.
   const std::string lost = incident.events_missing == 0
-                               ? "nothing that is not counted above"
+                               ? "no more than is counted above"
                                : Grouped(incident.events_missing) + " " + incident.unit;
-  std::printf("  %s: %s by %s, since %s: %s, %s, %s\n", incident.id.c_str(), incident.cause.c_str(),
+  std::printf("  %s by %s, since %s\n    %s, on %s, of %s; incident %s\n", incident.cause.c_str(),
               Printable(VersionsOf(incident)).c_str(), FormatTime(incident.first_at).c_str(),
-              CountOf(incident.servers, "server").c_str(),
-              CountOf(incident.projects, "project").c_str(), Printable(lost).c_str());
+              Printable(lost).c_str(), CountOf(incident.servers, "server").c_str(),
+              CountOf(incident.projects, "project").c_str(), incident.id.c_str());
 }
 
 void PrintUnknown(const Impact& impact) {
@@ -216,9 +216,9 @@ int Timeline(const Settings& settings, const TimelineOptions& options) {
     if (const std::string note = NoteOf(row); !note.empty()) row["note"] = note;
   }
   PrintDocument(document, rows, settings.format,
-                {"at",         "kind",    "server",    "day",     "format",  "before", "existing",
-                 "fresh",      "written", "lost",      "missing", "cause",   "note",   "version",
-                 "duplicates", "deleted", "recovered", "run",     "verdict", "unit"});
+                {"at",         "kind",    "server",    "day",      "format",  "lost",    "missing",
+                 "cause",      "note",    "before",    "existing", "fresh",   "written", "version",
+                 "duplicates", "deleted", "recovered", "run",      "verdict", "unit"});
   return kDone;
 }
 
