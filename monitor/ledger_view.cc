@@ -349,6 +349,20 @@ Result<void> LedgerView::CopiesOf(const std::set<ProjectDay>& days, const TakeBa
   });
 }
 
+Result<bool> LedgerView::Knows(std::string_view project) {
+  bool knows = false;
+  auto ok = Read([&] {
+    Statement query =
+        database_.Prepare(project.empty() ? "SELECT 1 FROM balance LIMIT 1"
+                                          : "SELECT 1 FROM balance WHERE project = ? LIMIT 1");
+    if (!project.empty()) query.Bind({Cell::Of(NameId(project))});
+    if (project.empty()) query.Bind({});
+    knows = query.Step();
+  });
+  if (!ok) return tl::unexpected<Error>(ok.error());
+  return knows;
+}
+
 Result<int64_t> LedgerView::UnknownCopies(std::string_view project) {
   int64_t count = 0;
   auto ok = Read([&] {

@@ -42,6 +42,8 @@ class LedgerView {
   [[nodiscard]] Result<void> Lossy(std::string_view project, const TakeBalance& take);
   // All copies that this ledger has of the project-days given.
   [[nodiscard]] Result<void> CopiesOf(const std::set<ProjectDay>& days, const TakeBalance& take);
+  // Whether there is any partition of the project, or of any project (empty).
+  [[nodiscard]] Result<bool> Knows(std::string_view project);
   // Partitions whose verdict cannot be clear, and that do not fire.
   [[nodiscard]] Result<int64_t> UnknownCopies(std::string_view project);
   [[nodiscard]] Result<void> Losses(std::string_view project,

@@ -204,6 +204,9 @@ Impact ComputeImpact(const ImpactInput& input, const ImpactFilter& filter) {
   impact.unknown = Unknown(input, filter);
   const bool blind = std::any_of(impact.unknown.begin(), impact.unknown.end(),
                                  [](const BlindRow& row) { return row.projects != 0; });
-  if (blind || impact.unknown_copies > 0) impact.totals.events.certain = false;
+  impact.nothing_known = input.nothing_known;
+  if (blind || impact.unknown_copies > 0 || impact.nothing_known) {
+    impact.totals.events.certain = false;
+  }
   return impact;
 }

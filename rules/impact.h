@@ -23,6 +23,7 @@ struct ImpactInput {
   std::vector<BlindRow> blind;
   std::vector<FormatRow> formats;
   int64_t unknown_copies = 0;  // partitions in scope whose verdict is unknown
+  bool nothing_known = false;  // no ledger has any partition in scope
 };
 
 struct ImpactCount {
@@ -68,6 +69,7 @@ struct Impact {
   ImpactTotals totals;                    // of one unit: events where there are any
   std::vector<ImpactTotals> other_units;  // what the totals therefore leave out
   int64_t unknown_copies = 0;
+  bool nothing_known = false;
   std::vector<ImpactIncident> incidents;    // most events missing first
   std::vector<ImpactProject> projects;      // most events missing first
   std::vector<ImpactPartition> partitions;  // by project, day, format, server

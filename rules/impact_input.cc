@@ -29,6 +29,9 @@ Result<void> ReadLedger(LedgerView& ledger, const std::set<ProjectDay>& days,
   const auto unknown = ledger.UnknownCopies(project);
   if (!unknown) return tl::unexpected<Error>(unknown.error());
   input.unknown_copies += *unknown;
+  const auto knows = ledger.Knows(project);
+  if (!knows) return tl::unexpected<Error>(knows.error());
+  input.nothing_known = input.nothing_known && !*knows;
   return {};
 }
 
@@ -38,6 +41,7 @@ Result<ImpactInput> ReadImpactInput(std::vector<LedgerView>& ledgers, const Impa
                                     std::vector<FormatRow> formats) {
   ImpactInput input;
   const bool configured = !formats.empty();
+  input.nothing_known = true;
   input.formats = std::move(formats);
   const auto days = LossyDays(ledgers, filter.project);
   if (!days) return tl::unexpected<Error>(days.error());
