@@ -7,6 +7,8 @@
 
 namespace {
 
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
 MakeJoiner JoinerOfPreset(const std::string& preset) {
   for (const PresetEntry& entry : Presets()) {
     if (entry.preset.name == preset) return entry.make_joiner;
@@ -54,15 +56,15 @@ bool CompactionLog::Fill(Batch& batch, size_t max_bytes) {
     const auto event = tail_.Next();
     if (!event) break;
     any = true;
-    if (event->kind == TailEvent::Kind::kLines) {
-      Lines(*event, batch);
-      read += event->lines.size();
-    } else if (event->kind == TailEvent::Kind::kQuarantined) {
+    if (event->kind == TailEvent::Kind::kBlind) {
+      Blind(*event, batch);
+    } else if (const std::string_view bad = WhyBad(*event); !bad.empty()) {
       const LineOrigin origin{index_, event->log, event->offset, 0};
       ++Counts(batch).lines;
-      Quarantine(origin, event->length, event->reason, batch);
+      Quarantine(origin, event->length, bad, batch);
     } else {
-      Blind(*event, batch);
+      Lines(*event, batch);
+      read += event->lines.size();
     }
   }
   for (LogPosition& position : tail_.TakePositions()) {
@@ -78,6 +80,13 @@ bool CompactionLog::Fill(Batch& batch, size_t max_bytes) {
   return any;
 }
 
+// A number at the end of a line that was cut off is a wrong number. A JSON object shows its end.
+std::string_view CompactionLog::WhyBad(const TailEvent& event) const {
+  if (event.kind == TailEvent::Kind::kQuarantined) return event.reason;
+  const bool shows_its_end = !make_joiner_ && config_.format == LogFormat::kJson;
+  return event.unterminated && !shows_its_end ? "no newline: the line may be cut off" : "";
+}
+
 void CompactionLog::Lines(const TailEvent& event, Batch& batch) {
   const char* at = event.lines.data();
   const char* const end = at + event.lines.size();
@@ -88,7 +97,9 @@ void CompactionLog::Lines(const TailEvent& event, Batch& batch) {
     const char* stop = newline ? newline : end;
     const size_t size = static_cast<size_t>(stop - at);
     const bool carriage_return = size > 0 && stop[-1] == '\r';
-    Line({at, size - carriage_return}, origin, batch);
+    std::string_view line(at, size - carriage_return);
+    if (origin.offset == 0 && line.starts_with(kByteOrderMark)) line.remove_prefix(3);
+    Line(line, origin, batch);
     origin.offset += static_cast<int64_t>(size) + 1;
     at = stop + 1;
   }

@@ -35,6 +35,8 @@ class CompactionLog {
  private:
   CompactionLog(int16_t index, const CompactionLogConfig& config, LineParser parser, Tail tail,
                 MakeJoiner make_joiner, const std::vector<LogPosition>& known);
+  // Empty: it is lines to be parsed.
+  std::string_view WhyBad(const TailEvent& event) const;
   void Lines(const TailEvent& event, Batch& batch);
   void Line(std::string_view line, const LineOrigin& origin, Batch& batch);
   void Quarantine(const LineOrigin& origin, int64_t length, std::string_view reason, Batch& batch);
