@@ -53,10 +53,10 @@ TEST_CASE("a path without either stays as it is, however long", "[path_template]
   CHECK(Of(path, "x", "x") == path);
 }
 
-TEST_CASE("a long path is taken apart as well, and one that would burst stays", "[path_template]") {
+TEST_CASE("a long path is taken apart as well", "[path_template]") {
   const std::string deep = "/" + std::string(3000, 'd') + "/";
   CHECK(Of(deep + "acme/2016-02-22", "acme", "2016-02-22") == deep + "{project}/{day}");
-  std::string projects;
-  for (int i = 0; i < 1000; ++i) projects += "/a";
-  CHECK(Of(projects, "a", "") == projects);
+  std::string projects, expected;
+  for (int i = 0; i < 1000; ++i) projects += "/a", expected += "/{project}";
+  CHECK(Of(projects, "a", "2016-02-22") == expected);
 }
