@@ -49,9 +49,8 @@ constexpr const char* kLosses =
     "OR "
     "f.project = ?1)";
 constexpr const char* kStep =
-    "SELECT f.previous, f.kind IS NULL, version.text FROM fact f LEFT JOIN name version ON "
-    "version.id "
-    "= f.version WHERE f.seq = ?";
+    "SELECT f.previous, f.kind IS NULL AND NOT coalesce(f.marks, 0) & 1, version.text FROM fact f "
+    "LEFT JOIN name version ON version.id = f.version WHERE f.seq = ?";
 constexpr const char* kGaps =
     "SELECT source.name, gap.source, gap.reason, gap.blind, gap.began, gap.ended, gap.epoch, 1 "
     "FROM gap JOIN source ON source.id = gap.source WHERE gap.blind "
@@ -359,11 +358,12 @@ Result<int64_t> LedgerView::UnknownCopies(std::string_view project) {
   return count;
 }
 
-// The version of the newest run before a fact that says one.
+// The version of the run that wrote what a fact found: no failed run, no permit, and no attempt
+// that a retry replaced.
 std::string LedgerView::VersionBefore(int64_t previous) {
   Statement step = database_.Prepare(kStep);
   while (previous != 0 && step.Bind({Cell::Of(previous)}).Step()) {
-    if (step.Integer(1) != 0 && !step.IsNull(2)) return TextAt(step, 2);
+    if (step.Integer(1) != 0) return TextAt(step, 2);
     previous = step.Integer(0);
   }
   return {};
