@@ -99,10 +99,10 @@ Document AlertEntry(const AlertRow& alert) {
 
 Document BlindEntry(const BlindRow& blind) {
   return {{"kind", "blind"},
-          {"at", FormatTime(blind.from)},
+          {"at", TimeOrNull(blind.from)},
           {"server", TextOrNull(blind.server)},
           {"source", TextOrNull(blind.source)},
-          {"from", FormatTime(blind.from)},
+          {"from", TimeOrNull(blind.from)},
           {"to", TimeOrNull(blind.to)},
           {"reason", TextOrNull(blind.reason)},
           {"quarantined_lines", blind.lines}};
@@ -171,7 +171,7 @@ Document PartitionOf(const ImpactPartition& partition) {
 
 Document UnknownOf(const BlindRow& blind) {
   return {{"server", TextOrNull(blind.server)}, {"source", TextOrNull(blind.source)},
-          {"from", FormatTime(blind.from)},     {"to", TimeOrNull(blind.to)},
+          {"from", TimeOrNull(blind.from)},     {"to", TimeOrNull(blind.to)},
           {"reason", TextOrNull(blind.reason)}, {"projects", CountOrNull(blind.projects)},
           {"quarantined_lines", blind.lines}};
 }
@@ -220,7 +220,7 @@ Document TimelineDocument(const TimelineInput& input) {
                          AlertEntry(alert));
   }
   for (const BlindRow& blind : input.blind) {
-    entries.emplace_back(Key{blind.from, 2, blind.server, 0}, BlindEntry(blind));
+    entries.emplace_back(Key{blind.from.value_or(Time{}), 2, blind.server, 0}, BlindEntry(blind));
   }
   std::stable_sort(entries.begin(), entries.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });

@@ -211,9 +211,9 @@ TEST_CASE("verdicts agree with the view for people", "[ledger_view]") {
     CHECK(row.uncertain == (row.project != "third"));
   }
   CHECK(unknown == 1);
-  CHECK(view.UnknownCopies("").value() == 1);
-  CHECK(view.UnknownCopies("other").value() == 1);
-  CHECK(view.UnknownCopies("third").value() == 0);
+  CHECK(view.Unknown("").value() == LedgerView::UnknownCopies{{"other", 1}});
+  CHECK(view.Unknown("other").value() == LedgerView::UnknownCopies{{"other", 1}});
+  CHECK(view.Unknown("third").value().empty());
 }
 
 TEST_CASE("a loss names the version that wrote what was not read", "[ledger_view]") {
