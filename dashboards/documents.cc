@@ -7,14 +7,20 @@
 
 namespace {
 
+// The epoch stands for a time that nobody knows.
 Document TimeOrNull(const std::optional<Time>& time) {
-  return time ? Document(FormatTime(*time)) : Document(nullptr);
+  return time && *time != Time{} ? Document(FormatTime(*time)) : Document(nullptr);
 }
 Document TextOrNull(const std::string& text) {
   return text.empty() ? Document(nullptr) : Document(text);
 }
 Document CountOrNull(const std::optional<int64_t>& count) {
   return count ? Document(*count) : Document(nullptr);
+}
+
+// Where a blind interval stands in a timeline: its end where nobody knows its begin.
+Time PlaceOf(const BlindRow& blind) {
+  return blind.from != Time{} ? blind.from : blind.to.value_or(Time{});
 }
 
 // What the log or the operator said beside the columns.
@@ -99,7 +105,7 @@ Document AlertEntry(const AlertRow& alert) {
 
 Document BlindEntry(const BlindRow& blind) {
   return {{"kind", "blind"},
-          {"at", TimeOrNull(blind.from)},
+          {"at", TimeOrNull(PlaceOf(blind))},
           {"server", TextOrNull(blind.server)},
           {"source", TextOrNull(blind.source)},
           {"from", TimeOrNull(blind.from)},
@@ -220,7 +226,7 @@ Document TimelineDocument(const TimelineInput& input) {
                          AlertEntry(alert));
   }
   for (const BlindRow& blind : input.blind) {
-    entries.emplace_back(Key{blind.from.value_or(Time{}), 2, blind.server, 0}, BlindEntry(blind));
+    entries.emplace_back(Key{PlaceOf(blind), 2, blind.server, 0}, BlindEntry(blind));
   }
   std::stable_sort(entries.begin(), entries.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });

@@ -72,7 +72,7 @@ struct BlindRow {
   std::string server, source, reason;
   bool quarantined = false;
   int64_t lines = 0;                // quarantined ones
-  std::optional<Time> from;         // none: nobody knows since when
+  Time from{};                      // the epoch itself: nobody knows since when
   std::optional<Time> to;           // none: not watched since
   std::optional<int64_t> projects;  // not yet observed since; unknown where the source has none
   bool touches = true;              // the project asked for is one of the source's

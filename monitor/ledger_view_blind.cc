@@ -64,7 +64,7 @@ void LedgerView::AddGaps(std::string_view project, std::vector<BlindRow>& rows) 
     row.reason = TextAt(gaps, 2);
     row.quarantined = gaps.Integer(3) == 0;
     row.lines = row.quarantined ? gaps.Integer(7) : 0;
-    if (gaps.Integer(4) != 0) row.from = TimeAt(gaps, 4);
+    row.from = TimeAt(gaps, 4).value_or(Time{});
     row.to = TimeAt(gaps, 5);
     const auto known = observed.find(gaps.Integer(1));
     if (known != observed.end()) {
@@ -85,7 +85,7 @@ void LedgerView::AddBlindAlerts(std::vector<BlindRow>& rows) {
     row.server = server_;
     row.source = TextAt(alerts, 0);
     row.reason = TextAt(alerts, 1);
-    row.from = TimeAt(alerts, 2);
+    row.from = TimeAt(alerts, 2).value_or(Time{});
     // The reason names the file, where that of a gap does not.
     const auto gap = std::find_if(rows.begin(), rows.end(), [&](const BlindRow& known) {
       return known.source == row.source && !known.quarantined && row.reason.ends_with(known.reason);

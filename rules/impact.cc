@@ -193,7 +193,7 @@ std::vector<BlindRow> Unknown(const ImpactInput& input, const ImpactFilter& filt
   std::vector<BlindRow> unknown;
   for (const BlindRow& blind : input.blind) {
     if (filter.since && blind.to && *blind.to < *filter.since) continue;
-    if (filter.until && blind.from && *blind.from >= *filter.until) continue;
+    if (filter.until && blind.from >= *filter.until) continue;
     if (!filter.project.empty() && !blind.touches) continue;
     if (blind.quarantined && blind.projects == 0) continue;
     unknown.push_back(blind);

@@ -361,7 +361,7 @@ TEST_CASE("a source of which nothing was read leaves everything unknown", "[ledg
   const auto rows = view.Blind().value();
   REQUIRE(rows.size() == 1);
   CHECK(rows[0].source == "mistyped");
-  CHECK_FALSE(rows[0].from);
+  CHECK(rows[0].from == Time{});
   CHECK_FALSE(rows[0].to);
   CHECK_FALSE(rows[0].projects);
   std::vector<LedgerView> views;
