@@ -26,8 +26,9 @@ constexpr const char* kInsertRange = "INSERT INTO read_range VALUES (?,?,?)";
 constexpr const char* kExtendRange =
     "UPDATE read_range SET \"end\" = ?3 WHERE log = ?1 AND \"end\" = ?2";
 constexpr const char* kUpsertOutput =
-    "INSERT INTO output VALUES (?1,?2,?3,?4,?5,?6) ON CONFLICT(server, format, path) DO UPDATE SET "
-    "version = ?4, runs = runs + ?5, seq = ?6";
+    "INSERT INTO output VALUES (?1,?2,?3,?4,?5,?6) ON CONFLICT(server, format, directory) DO "
+    "UPDATE "
+    "SET version = iif(?6 = 0, version, ?4), runs = runs + ?5, seq = max(seq, ?6)";
 constexpr const char* kUpsertTally =
     "INSERT INTO tally VALUES (?1,?2,?3,?4,?5) ON CONFLICT(format) DO UPDATE SET runs = runs + ?2, "
     "failed = failed + ?3, written = written + ?4, missing = missing + ?5";
@@ -158,7 +159,7 @@ void Journal::WriteRows(std::vector<FactRow>& rows) {
 }
 
 void Journal::WriteOutput(const JournalEntry::Output& output) {
-  upsert_output_.Run({Cell::Of(output.server), Cell::Of(output.format), Cell::Of(output.path),
+  upsert_output_.Run({Cell::Of(output.server), Cell::Of(output.format), Cell::Of(output.directory),
                       output.version ? Cell::Of(output.version) : Cell::Null(),
                       Cell::Of(output.runs), Cell::Of(output.seq)});
 }

@@ -482,5 +482,5 @@ TEST_CASE("a format written to another directory is shown to the rules", "[ledge
   CHECK(ledger.rules.outputs[0].previous_directory == "/old/{project}");
   CHECK(ledger.rules.outputs[0].directory == "/new/{project}");
   CHECK(ledger.rules.outputs[0].previous_version == "1");
-  CHECK_FALSE(ledger.rules.outputs[0].back);
+  CHECK_FALSE(ledger.rules.outputs[0].usual);
 }
