@@ -225,8 +225,9 @@ std::vector<LogPosition> Tail::TakePositions() {
 }
 
 bool Tail::Found(uint32_t log) const {
-  return std::any_of(logs_.all().begin(), logs_.all().end(), [log](const auto& known) {
-    return known->position.log == log && (known->file != nullptr || known->position.finished);
+  // Retired logs were read to their end.
+  return std::none_of(logs_.active().begin(), logs_.active().end(), [log](const auto& known) {
+    return known->position.log == log && known->file == nullptr && !known->position.finished;
   });
 }
 
