@@ -429,6 +429,27 @@ TEST_CASE("in a ledger a surplus ends with the next clean run", "[rules]") {
   CHECK(ledger.Alert("state", "surplus") == "resolved");
 }
 
+TEST_CASE("in a ledger a surplus ends where the data has gone to another server", "[rules]") {
+  RuledLedger ledger;
+  ledger.Commit({.run = "1", .fresh = 100, .written = 100});
+  ledger.Commit({.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 120, .written = 120});
+  ledger.Commit({.at = "2016-02-22T14:00:00Z",
+                 .run = "op-1",
+                 .kind = FactKind::kPermit,
+                 .detail = R"({"kind":"rehomed_away"})"});
+  CHECK(ledger.Alert("state", "surplus") == "resolved");
+}
+
+TEST_CASE("in a ledger a second surplus leaves the numbers of the first", "[rules]") {
+  RuledLedger ledger;
+  ledger.Commit({.run = "1", .fresh = 100, .written = 100});
+  ledger.Commit({.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 120, .written = 120});
+  ledger.Commit({.at = "2016-02-22T14:00:00Z", .run = "3", .existing = 125, .written = 125});
+  CHECK(ledger.Query("SELECT count(*) FROM alerts") == "1");
+  CHECK(ledger.Alert("evidence ->> '$.actual'", "surplus") == "120");
+  CHECK(ledger.Alert("evidence ->> '$.surplus'", "surplus") == "20");
+}
+
 TEST_CASE("in a ledger a move and the loss it causes are one incident", "[rules]") {
   RuledLedger ledger;
   ledger.Commit({.run = "1", .path = "/old/{project}/{day}.evt", .fresh = 100, .written = 100});
