@@ -333,6 +333,27 @@ TEST_CASE("pages of facts are bounded and miss none", "[watch]") {
   CHECK(pages > 6);
 }
 
+TEST_CASE("many who ask for facts at once do not keep a scrape waiting, nor others for ever",
+          "[watch]") {
+  RunningWatch watch;
+  watch.WriteMuch();
+  REQUIRE(watch.Says("rollcall_runs_total{format=\"row\"} 60000\n"));
+  std::atomic<int> pages{0}, refused{0};
+  std::vector<std::thread> asking;
+  for (int i = 0; i < 16; ++i) {
+    asking.emplace_back([&] {
+      const std::string answer = watch.Ask("GET /api/v1/facts?limit=10000");
+      pages += StatusOf(answer) == 200;
+      refused += StatusOf(answer) == 503 && answer.find("\"code\":\"busy\"") != answer.npos;
+    });
+  }
+  CHECK(StatusOf(watch.Ask("GET /metrics")) == 200);
+  for (std::thread& thread : asking) thread.join();
+  CHECK(pages >= 1);
+  CHECK(pages + refused == 16);
+  for (int i = 0; i < 3; ++i) CHECK(StatusOf(watch.Ask("GET /api/v1/facts")) == 200);
+}
+
 TEST_CASE("a quarantined line is counted and makes the partition unknown", "[watch]") {
   RunningWatch watch;
   watch.Run(1, 0, 100, 100, "1");

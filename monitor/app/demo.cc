@@ -265,7 +265,18 @@ Result<bool> Live(Store& store, Watch& watch, StopSignals& stop, const Clock& cl
   return Fail(Error::Kind::kInput, "the watch of the demo did not raise both alerts");
 }
 
-void PrintWhereToLook(const std::string& root, const std::string& ledger) {
+// As a shell takes it for one word.
+std::string ShellWord(const std::string& text) {
+  constexpr const char* kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@%:,";
+  if (text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string word = "'";
+  for (const char byte : text) word += byte == '\'' ? "'\\''" : std::string(1, byte);
+  return word + "'";
+}
+
+void PrintWhereToLook(const std::string& root, const std::string& file) {
+  const std::string ledger = ShellWord(file);
   std::printf(
       "\nLook further:\n"
       "  rollcall alerts   --ledger %s\n"

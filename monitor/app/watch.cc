@@ -83,7 +83,16 @@ void Watch::AddRoutes() {
     return healthy;
   });
   http_.Get("/-/ready", [this](const HttpRequest&) { return Ready(); });
-  http_.Get("/api/v1/facts", [this](const HttpRequest& request) { return Facts(request); });
+  http_.Get("/api/v1/facts", [this](const HttpRequest& request) {
+    if (!pages_.try_acquire()) {
+      return ErrorResponse(503, "busy", "two pages of facts are being made; ask again");
+    }
+    struct Release {
+      std::counting_semaphore<2>& pages;
+      ~Release() { pages.release(); }
+    } const release{pages_};
+    return Facts(request);
+  });
   http_.Post("/-/reload", [this](const HttpRequest& request) {
     if (!request.FromLoopback()) {
       return ErrorResponse(403, "forbidden", "reload is for this machine alone");

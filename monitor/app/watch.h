@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <mutex>
+#include <semaphore>
 #include <string>
 
 #include "dashboards/http_server.h"
@@ -41,6 +42,8 @@ class Watch {
   const Clock& clock_;
   const std::string listen_;
   HttpServer http_;
+  // Pages of facts are dear; whoever asks for many at once must not keep a scrape waiting.
+  std::counting_semaphore<2> pages_{2};
   std::mutex reload_mutex_;   // one reload at a time
   std::mutex session_mutex_;  // guards what follows; never held while a session starts or ends
   std::unique_ptr<Session> session_;  // null while one ends and the next begins
