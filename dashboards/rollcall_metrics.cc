@@ -108,7 +108,7 @@ MetricFamily CappedAlerts(const RollcallStatus& status, int64_t& overflow) {
 }
 
 void AddAlerts(const RollcallStatus& status, std::vector<MetricFamily>& families) {
-  int64_t overflow = 0;
+  int64_t overflow = status.alerts_overflow;
   families.push_back(CappedAlerts(status, overflow));
   families.push_back(Single(kGauge, "rollcall_alerts_overflow",
                             "Series of rollcall_alert_active that the cap leaves out.",

@@ -80,6 +80,7 @@ struct RollcallStatus {
   std::vector<RuleStatus> rules;
   std::vector<ActiveAlert> alerts;  // most urgent first: the cap cuts the end
   size_t alerts_cap = 1000;
+  int64_t alerts_overflow = 0;  // series beyond the cap that are not in `alerts` at all
   int64_t failed_runs = 0;
   int64_t ledger_head_sequence = 0;
   int64_t ledger_bytes = 0;

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "dashboards/metrics.h"
+
 namespace {
 
 constexpr std::string_view kGap = "  ";
+constexpr size_t kWorthCutting = 12;  // characters; a narrower remainder of a column says nothing
 
 // Characters of UTF-8 text: bytes that do not continue one.
 size_t Width(std::string_view text) {
@@ -14,27 +17,31 @@ size_t Width(std::string_view text) {
   }));
 }
 
-// Names come from logs; a terminal must not obey them. C0, DEL, and C1 (as UTF-8: c2 80 to c2 9f).
-std::string Escaped(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
-    const bool c1 = byte == 0xc2 && next >= 0x80 && next < 0xa0;
-    if (byte == '\n') {
-      out += "\\n";
-    } else if (byte == '\t') {
-      out += "\\t";
-    } else if (byte < 0x20 || byte == 0x7f || c1) {
-      char code[8];
-      std::snprintf(code, sizeof code, "\\x%02x", c1 ? next : byte);
-      out += code;
-      if (c1) ++i;
-    } else {
-      out.push_back(text[i]);
-    }
+// The first `room` characters, the last of them "…" where something is cut off.
+std::string Cut(const std::string& text, size_t room) {
+  if (Width(text) <= room) return text;
+  size_t end = 0;
+  for (size_t characters = 0; characters + 1 < room; ++characters) {
+    ++end;
+    while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) ++end;
   }
-  return out;
+  return text.substr(0, end) + "…";
+}
+
+// How many columns fit into a line. The last of them is narrowed where that leaves enough to read;
+// a number is never cut.
+size_t Fit(const std::vector<Column>& columns, std::vector<size_t>& widths, size_t room) {
+  if (room == 0) return widths.size();
+  size_t used = 0;
+  for (size_t i = 0; i < widths.size(); ++i) {
+    const size_t begin = i > 0 ? used + kGap.size() : 0;
+    used = begin + widths[i];
+    if (used <= room) continue;
+    if (columns[i].right || begin + kWorthCutting > room) return std::max<size_t>(i, 1);
+    widths[i] = room - begin;
+    return i + 1;
+  }
+  return widths.size();
 }
 
 std::string CsvCell(const std::string& text) {
@@ -60,10 +67,32 @@ const nlohmann::ordered_json* At(const nlohmann::ordered_json& object, std::stri
   return at;
 }
 
-std::string CellText(const nlohmann::ordered_json* value) {
-  if (!value || value->is_null()) return "-";
+bool IsNull(const nlohmann::ordered_json* value) { return !value || value->is_null(); }
+
+std::string CellText(const nlohmann::ordered_json* value, std::string_view null) {
+  if (IsNull(value)) return std::string(null);
   if (value->is_string()) return value->get<std::string>();
   return value->dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+Table Filled(const nlohmann::ordered_json& rows, const std::vector<std::string_view>& keys,
+             std::string_view null) {
+  std::vector<Column> columns;
+  for (const std::string_view key : keys) {
+    bool numbers = false, others = false;
+    for (const auto& row : rows) {
+      const auto* value = At(row, key);
+      if (!IsNull(value)) (value->is_number() ? numbers : others) = true;
+    }
+    columns.push_back({std::string(key.substr(key.rfind('.') + 1)), numbers && !others});
+  }
+  Table table(std::move(columns));
+  for (const auto& row : rows) {
+    std::vector<std::string> cells;
+    for (const std::string_view key : keys) cells.push_back(CellText(At(row, key), null));
+    table.Add(std::move(cells));
+  }
+  return table;
 }
 
 }  // namespace
@@ -73,29 +102,34 @@ void Table::Add(std::vector<std::string> row) {
   rows_.push_back(std::move(row));
 }
 
-std::string Table::Text() const {
+std::string Table::Text(size_t room) const {
   std::vector<std::vector<std::string>> lines(1);
-  for (const Column& column : columns_) lines[0].push_back(Escaped(column.title));
+  for (const Column& column : columns_) lines[0].push_back(Printable(column.title));
   for (const auto& row : rows_) {
     auto& line = lines.emplace_back();
-    for (const std::string& cell : row) line.push_back(Escaped(cell));
+    for (const std::string& cell : row) line.push_back(Printable(cell));
   }
   std::vector<size_t> widths(columns_.size());
   for (const auto& line : lines) {
     for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], Width(line[i]));
   }
+  const size_t shown = Fit(columns_, widths, room);
   std::string out;
   for (const auto& line : lines) {
     std::string text;
-    for (size_t i = 0; i < line.size(); ++i) {
-      const std::string padding(widths[i] - Width(line[i]), ' ');
+    for (size_t i = 0; i < shown; ++i) {
+      const std::string cell = Cut(line[i], widths[i]);
+      const std::string padding(widths[i] - Width(cell), ' ');
       if (i > 0) text += kGap;
-      text += columns_[i].right ? padding + line[i] : line[i] + padding;
+      text += columns_[i].right ? padding + cell : cell + padding;
     }
     text.erase(text.find_last_not_of(' ') + 1);
     out += text + "\n";
   }
-  return out;
+  if (shown == columns_.size()) return out;
+  out += "(no room for";
+  for (size_t i = shown; i < columns_.size(); ++i) out += (i > shown ? ", " : " ") + lines[0][i];
+  return out + ")\n";
 }
 
 std::string Table::Csv() const {
@@ -114,21 +148,38 @@ std::string Table::Csv() const {
 }
 
 Table TableOf(const nlohmann::ordered_json& rows, const std::vector<std::string_view>& keys) {
-  std::vector<Column> columns;
+  std::vector<std::string_view> telling;
   for (const std::string_view key : keys) {
-    bool numbers = false, others = false;
-    for (const auto& row : rows) {
-      const auto* value = At(row, key);
-      if (!value || value->is_null()) continue;
-      (value->is_number() ? numbers : others) = true;
+    const bool tells = std::any_of(rows.begin(), rows.end(),
+                                   [&](const auto& row) { return !IsNull(At(row, key)); });
+    if (tells) telling.push_back(key);
+  }
+  return Filled(rows, telling, "-");
+}
+
+std::string CsvOf(const nlohmann::ordered_json& rows, const std::vector<std::string_view>& keys) {
+  return Filled(rows, keys, "").Csv();
+}
+
+std::string Printable(std::string_view text) {
+  std::string out;
+  const std::string valid = ForceUtf8(text);
+  for (size_t i = 0; i < valid.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(valid[i]);
+    const auto next = i + 1 < valid.size() ? static_cast<unsigned char>(valid[i + 1]) : 0;
+    const bool c1 = byte == 0xc2 && next >= 0x80 && next < 0xa0;
+    if (byte == '\n') {
+      out += "\\n";
+    } else if (byte == '\t') {
+      out += "\\t";
+    } else if (byte < 0x20 || byte == 0x7f || c1) {
+      char code[8];
+      std::snprintf(code, sizeof code, "\\x%02x", c1 ? next : byte);
+      out += code;
+      if (c1) ++i;
+    } else {
+      out.push_back(valid[i]);
     }
-    columns.push_back({std::string(key), numbers && !others});
   }
-  Table table(std::move(columns));
-  for (const auto& row : rows) {
-    std::vector<std::string> cells;
-    for (const std::string_view key : keys) cells.push_back(CellText(At(row, key)));
-    table.Add(std::move(cells));
-  }
-  return table;
+  return out;
 }

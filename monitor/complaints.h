@@ -17,6 +17,7 @@ class Complaints {
   void AddText(int line, std::string text);
 
   bool empty() const { return entries_.empty(); }
+  size_t size() const { return entries_.size() + more_; }
   // From here on complaints are only counted.
   bool full() const { return entries_.size() >= kMaxComplaints; }
   // All of them in file order, one a line. Not to be called while empty.

@@ -43,14 +43,13 @@ void ReadServer(YamlMap& root, Config& config) {
 }
 
 void ReadPlaces(YamlMap& root, const ConfigOrigin& origin, Config& config) {
-  if (root.Text("ledger", config.ledger)) config.ledger = Resolved(config.ledger, origin);
-  if (root.Text("listen", config.listen) && !IsAddress(config.listen)) {
-    root.Complain("listen", "must be host:port such as 127.0.0.1:9717 or [::1]:9717, is " +
-                                Quoted(config.listen));
+  ReadPath(root, "ledger", origin, config.ledger);
+  if (root.Text("listen", config.listen)) {
+    const std::string wrong = ListenComplaint(config.listen);
+    if (!wrong.empty()) root.Complain("listen", wrong + ", is " + Quoted(config.listen));
   }
   config.operator_db = OperatorDbBeside(config.ledger);
-  std::string path;
-  if (root.Text("operator_db", path)) config.operator_db = Resolved(path, origin);
+  ReadPath(root, "operator_db", origin, config.operator_db);
   if (config.operator_db == config.ledger) root.Complain("operator_db", "is the ledger's own file");
   root.Bool("keep_sys_admin", config.keep_sys_admin);
 }
@@ -131,9 +130,7 @@ void ReadPreserve(YamlMap& root, const ConfigOrigin& origin, Config& config) {
   } else if (!map->Has("formats")) {
     map->Complain("missing \"formats\"");
   }
-  if (map->Text("directory", preserve.directory)) {
-    preserve.directory = Resolved(preserve.directory, origin);
-  } else if (!map->Has("directory")) {
+  if (!ReadPath(*map, "directory", origin, preserve.directory) && !map->Has("directory")) {
     map->Complain("missing \"directory\"");
   }
   if (map->Duration("window", preserve.window) && preserve.window.count() == 0) {
@@ -205,6 +202,20 @@ std::string Resolved(const std::string& path, const ConfigOrigin& origin) {
   return (std::filesystem::path(origin.directory) / path).lexically_normal().string();
 }
 
+bool ReadPath(YamlMap& map, std::string_view key, const ConfigOrigin& origin, std::string& into) {
+  std::string path;
+  if (!map.Text(key, path)) return false;
+  CheckPath(map, key, path);
+  into = Resolved(path, origin);
+  return true;
+}
+
+void CheckPath(YamlMap& map, std::string_view key, const std::string& path) {
+  if (!path.starts_with("~/") && path.find("${") == std::string::npos) return;
+  map.Complain(key,
+               "~ and ${VARIABLES} are not expanded; write the whole path, is " + Quoted(path));
+}
+
 Result<std::string> ReadWholeFile(const std::string& path) {
   constexpr size_t kEnough = (size_t{1} << 20) + 1;  // ParseYaml refuses what is longer
   std::string text(kEnough, '\0');
@@ -219,7 +230,7 @@ Result<std::string> ReadWholeFile(const std::string& path) {
 }
 
 Result<Config> ParseConfig(std::string_view yaml, const std::string& file,
-                           const std::vector<Preset>& presets) {
+                           const std::vector<Preset>& presets, const CheckSource& check) {
   Complaints complaints(file);
   const auto tree = ParseYaml(yaml, complaints);
   if (!tree) return tl::unexpected<Error>(complaints.AsError());
@@ -227,15 +238,16 @@ Result<Config> ParseConfig(std::string_view yaml, const std::string& file,
     complaints.Add(tree->line, "", "must be a map, is " + std::string(NameOf(tree->kind)));
     return tl::unexpected<Error>(complaints.AsError());
   }
-  const ConfigOrigin origin{std::filesystem::path(file).parent_path().string(), presets};
+  const ConfigOrigin origin{std::filesystem::path(file).parent_path().string(), presets, check};
   YamlMap root(*tree, "", complaints);
   Config config = ReadRoot(root, origin, file);
   if (!complaints.empty()) return tl::unexpected<Error>(complaints.AsError());
   return config;
 }
 
-Result<Config> ReadConfig(const std::string& file, const std::vector<Preset>& presets) {
+Result<Config> ReadConfig(const std::string& file, const std::vector<Preset>& presets,
+                          const CheckSource& check) {
   const auto yaml = ReadWholeFile(file);
   if (!yaml) return tl::unexpected<Error>(yaml.error());
-  return ParseConfig(*yaml, file, presets);
+  return ParseConfig(*yaml, file, presets, check);
 }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -113,12 +114,18 @@ std::string OperatorDbBeside(const std::string& ledger);
 struct Preset {
   std::string_view name;
   std::string_view yaml;
+  bool joins = false;  // code reads its lines: a source has no say in how they are cut up
 };
+
+// What only the reader of a source's lines can tell, such as whether its pattern compiles: nothing,
+// or an Error "KEY: what is wrong".
+using CheckSource = std::function<Result<void>(const CompactionLogConfig&)>;
 
 // Pure but for preset files, which it reads. `file` stands in messages, and relative paths are
 // taken from its directory. A source's own keys win over its preset's; `fields` and `constants`
 // merge key by key. The Error (kUsage) lists everything that is wrong, one a line, in file order.
 [[nodiscard]] Result<Config> ParseConfig(std::string_view yaml, const std::string& file,
-                                         const std::vector<Preset>& presets);
-[[nodiscard]] Result<Config> ReadConfig(const std::string& file,
-                                        const std::vector<Preset>& presets);
+                                         const std::vector<Preset>& presets,
+                                         const CheckSource& check = nullptr);
+[[nodiscard]] Result<Config> ReadConfig(const std::string& file, const std::vector<Preset>& presets,
+                                        const CheckSource& check = nullptr);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kRecounts = {"parquet", "lines", "none"};
 
-void CheckPath(YamlMap& map, const std::string& path) {
+void CheckTemplate(YamlMap& map, const std::string& path) {
   int projects = 0, days = 0;
   for (const std::string& name : Placeholders(path)) {
     projects += name == "project";
@@ -91,9 +91,8 @@ CanonicalFilesConfig ReadFiles(YamlMap& map, const ConfigOrigin& origin) {
   CanonicalFilesConfig files;
   files.line = map.line();
   if (!map.Text("format", files.format) && !map.Has("format")) map.Complain("missing \"format\"");
-  if (map.Text("path", files.path)) {
-    CheckPath(map, files.path);
-    files.path = Resolved(files.path, origin);
+  if (ReadPath(map, "path", origin, files.path)) {
+    CheckTemplate(map, files.path);
   } else if (!map.Has("path")) {
     map.Complain("missing \"path\"");
   }

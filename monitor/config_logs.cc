@@ -163,7 +163,15 @@ void LayPreset(YamlMap& source, std::string_view yaml, const std::string& shown,
   source.complaints().AddText(source.Line("preset"), complaints.AsError().message);
 }
 
-// True: the preset is built in, and code may supply what its keys do not.
+// Lines that code reads are not cut up by keys.
+void CheckJoins(YamlMap& source, const std::string& preset) {
+  for (const std::string_view key :
+       {"format", "pattern", "match", "outcome", "fields", "time_format"}) {
+    if (source.Has(key)) source.Complain(key, "is of no use with preset: " + preset);
+  }
+}
+
+// True: the preset is built in, and code may supply what its keys do not; or it cannot be had.
 bool ReadPreset(YamlMap& source, const ConfigOrigin& origin, CompactionLogConfig& log) {
   if (!source.Text("preset", log.preset)) return false;
   std::vector<std::string_view> names;
@@ -171,6 +179,7 @@ bool ReadPreset(YamlMap& source, const ConfigOrigin& origin, CompactionLogConfig
     names.push_back(preset.name);
     if (preset.name != log.preset) continue;
     LayPreset(source, preset.yaml, "preset " + log.preset, log);
+    if (preset.joins) CheckJoins(source, log.preset);
     return true;
   }
   if (log.preset.find('/') == std::string::npos && !log.preset.ends_with(".yml")) {
@@ -181,12 +190,9 @@ bool ReadPreset(YamlMap& source, const ConfigOrigin& origin, CompactionLogConfig
   }
   log.preset = Resolved(log.preset, origin);
   const auto yaml = ReadWholeFile(log.preset);
-  if (yaml) {
-    LayPreset(source, *yaml, log.preset, log);
-  } else {
-    source.Complain("preset", yaml.error().message);
-  }
-  return false;
+  if (yaml) LayPreset(source, *yaml, log.preset, log);
+  if (!yaml) source.Complain("preset", yaml.error().message);
+  return !yaml;
 }
 
 // Every field that a regex source names must be a group, and every group must be of use: a misspelt
@@ -229,7 +235,31 @@ void CheckSupplied(YamlMap& source, const CompactionLogConfig& log) {
   }
 }
 
+// The keys of a source that say how its lines are read, against each other.
+void CheckReading(YamlMap& source, const CompactionLogConfig& log) {
+  if (log.format != LogFormat::kRegex && !log.pattern.empty()) {
+    source.Complain("pattern", "is of no use without format: regex");
+  }
+  if (log.format == LogFormat::kRegex && log.pattern.empty() && !source.Has("pattern")) {
+    source.Complain("format: regex needs a \"pattern\"");
+  }
+  if (log.format == LogFormat::kRegex && !log.pattern.empty()) CheckGroups(source, log);
+  CheckSupplied(source, log);
+}
+
+// Asks the reader of the lines, and puts its complaint at the key that it names.
+void AskReader(YamlMap& source, const CheckSource& check, const CompactionLogConfig& log) {
+  const auto ok = check(log);
+  if (ok) return;
+  const std::string& message = ok.error().message;
+  const size_t colon = message.find(": ");
+  const std::string key = message.substr(0, colon);
+  if (!source.Has(key)) return source.Complain(message);
+  source.Complain(key, message.substr(colon + 2));
+}
+
 CompactionLogConfig ReadSource(YamlMap& source, const ConfigOrigin& origin) {
+  const size_t complaints_before = source.complaints().size();
   CompactionLogConfig log;
   log.line = source.line();
   if (source.Text("name", log.name)) {
@@ -242,20 +272,18 @@ CompactionLogConfig ReadSource(YamlMap& source, const ConfigOrigin& origin) {
   }
   if (!source.Texts("paths", log.paths) && !source.Has("paths"))
     source.Complain("missing \"paths\"");
-  for (std::string& path : log.paths) path = Resolved(path, origin);
+  for (std::string& path : log.paths) {
+    CheckPath(source, "paths", path);
+    path = Resolved(path, origin);
+  }
   const bool built_in = ReadPreset(source, origin, log);
   ReadSharedKeys(source, log);
   source.Texts("expires", log.expires);
   source.Finish();
-  if (built_in) return log;
-  if (log.format != LogFormat::kRegex && !log.pattern.empty()) {
-    source.Complain("pattern", "is of no use without format: regex");
+  if (!built_in) CheckReading(source, log);
+  if (origin.check && source.complaints().size() == complaints_before) {
+    AskReader(source, origin.check, log);
   }
-  if (log.format == LogFormat::kRegex && log.pattern.empty() && !source.Has("pattern")) {
-    source.Complain("format: regex needs a \"pattern\"");
-  }
-  if (log.format == LogFormat::kRegex && !log.pattern.empty()) CheckGroups(source, log);
-  CheckSupplied(source, log);
   return log;
 }
 

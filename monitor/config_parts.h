@@ -14,6 +14,7 @@
 struct ConfigOrigin {
   std::string directory;  // relative paths start here
   std::vector<Preset> presets;
+  CheckSource check;  // may be empty
 };
 
 std::vector<CompactionLogConfig> ReadCompactionLogs(YamlMap& root, const ConfigOrigin& origin);
@@ -21,5 +22,8 @@ std::vector<CanonicalFilesConfig> ReadCanonicalFiles(YamlMap& root, const Config
 
 // `path` itself when absolute, else below the configuration's directory.
 std::string Resolved(const std::string& path, const ConfigOrigin& origin);
+// Reads a path, resolved; complains of what a shell would have expanded.
+bool ReadPath(YamlMap& map, std::string_view key, const ConfigOrigin& origin, std::string& into);
+void CheckPath(YamlMap& map, std::string_view key, const std::string& path);
 // The bytes of a file, at most one more than a configuration may have.
 Result<std::string> ReadWholeFile(const std::string& path);

@@ -1,5 +1,8 @@
 #include "monitor/config_values.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -29,9 +32,6 @@ constexpr int64_t kMaxDuration = int64_t{36'500} * 86'400'000;
 constexpr int64_t kMaxSize = int64_t{1} << 60;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsAlphanumeric(char c) {
-  return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
 
 // Takes "12" and then "GiB" off the front of `text`; nothing where either is absent or unknown.
 struct Quantity {
@@ -131,18 +131,25 @@ std::optional<double> ParseRatio(std::string_view text) {
   return value;
 }
 
-bool IsAddress(std::string_view text) {
+std::string ListenComplaint(std::string_view text) {
+  const std::string wrong = "must be host:port such as 127.0.0.1:9717 or [::1]:9717";
   const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return false;
+  if (colon == std::string_view::npos) return wrong;
   const auto port = ParseCount(text.substr(colon + 1));
-  if (!port || *port > 65'535) return false;
-  std::string_view host = text.substr(0, colon);
+  if (!port || *port > 65'535) return wrong;
+  std::string host(text.substr(0, colon));
+  if (host == "localhost") return {};
   const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (bracketed) host = host.substr(1, host.size() - 2);
-  return std::all_of(host.begin(), host.end(), [&](char c) {
-    return IsAlphanumeric(c) || c == '.' ||
-           (bracketed ? c == ':' || c == '%' : c == '-' || c == '_');
-  });
+  in_addr four{};
+  in6_addr six{};
+  if (bracketed ? inet_pton(AF_INET6, host.c_str(), &six) != 1
+                : inet_pton(AF_INET, host.c_str(), &four) != 1) {
+    return wrong;
+  }
+  if (bracketed ? IN6_IS_ADDR_LOOPBACK(&six) : ntohl(four.s_addr) >> 24 == 127) return {};
+  return "must be a loopback address such as 127.0.0.1:9717, since there is neither encryption nor "
+         "authentication; put a proxy that has both before it";
 }
 
 bool IsFieldPath(std::string_view text) {
@@ -222,5 +229,5 @@ std::string Suggestion(std::string_view name, std::span<const std::string_view> 
   }
   std::string text;
   if (!meant.empty()) text = "; did you mean \"" + std::string(meant) + "\"?";
-  return text + " (known: " + Listed(known) + ")";
+  return known.empty() ? text : text + " (known: " + Listed(known) + ")";
 }

@@ -22,8 +22,9 @@ std::string FormatSize(int64_t bytes);
 std::optional<int64_t> ParseCount(std::string_view text);
 // "0.5": a decimal number of 0 to 1.
 std::optional<double> ParseRatio(std::string_view text);
-// "host:port", "[::1]:9717".
-bool IsAddress(std::string_view text);
+// Why nothing may listen there: what is right is a numeric loopback address, or localhost, and a
+// port ("127.0.0.1:9717", "[::1]:9717"). Empty: it is right.
+std::string ListenComplaint(std::string_view text);
 // "a.b.c": no empty step.
 bool IsFieldPath(std::string_view text);
 

@@ -8,7 +8,8 @@
 // it is a quarantined line or a blind interval (DESIGN, "Ignorance is a fact").
 struct Error {
   // Decides the exit code of a verb: kUsage 2, the others 3.
-  enum class Kind { kUsage, kInput, kLedger, kLedgerFull };
+  // kLedgerHeld: another process writes it.
+  enum class Kind { kUsage, kInput, kLedger, kLedgerFull, kLedgerHeld };
   Kind kind = Kind::kInput;
   std::string message;
 };

@@ -6,7 +6,7 @@
 namespace {
 
 // Facts of one transaction of a backfill, at least: each ends with a wait for the disk.
-constexpr int64_t kLargeTransaction = 65'536;
+constexpr int64_t kLargeTransaction = 262'144;
 
 // Bytes worth a thread of their own.
 constexpr size_t kHashBeside = 256 << 10;
@@ -170,7 +170,7 @@ void Journal::Write(JournalEntry& entry) {
 }
 
 void Journal::WriteRows(std::vector<FactRow>& rows) {
-  database_.InsertAll("INSERT", kInsertFacts, kFactColumns, rows.size(),
+  database_.InsertAll("INSERT OR ROLLBACK", "INTO fact", kFactColumns, rows.size(),
                       [&](size_t row, Cell* cells) { FillFactCells(rows[row], cells); });
   if (!rows.empty() && database_.last_row() != rows.back().seq) {
     database_.Refuse("fact " + std::to_string(rows.back().seq) + " would not follow the last one");

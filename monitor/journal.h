@@ -61,7 +61,6 @@ class Journal {
   // After a COMMIT with an unknown outcome the same batch comes again: its positions tell.
   bool Knows(const Batch& batch);
   void WriteRows(std::vector<FactRow>& rows);
-  void WriteOutput(const JournalEntry::Output& output);
   void Write(JournalEntry& entry);
   // Makes all of the transaction durable. The caller rolls back what failed.
   [[nodiscard]] Result<void> End();
@@ -70,6 +69,7 @@ class Journal {
 
  private:
   std::future<ChainLink> ChainFacts(JournalEntry& entry);
+  void WriteOutput(const JournalEntry::Output& output);
   void WritePositions(const Batch& batch);
   void WriteLineCounts(const Batch& batch);
   [[nodiscard]] Result<void> MakeDurable();

@@ -24,10 +24,14 @@ constexpr const char* kKnownOperatorFact = "SELECT 1 FROM fact WHERE kind = ? AN
 Result<int> Lock(const std::string& path) {
   const std::string lock_path = path + ".lock";
   const int fd = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-  if (fd < 0) return Fail(Error::Kind::kLedger, lock_path + ": " + std::strerror(errno));
+  if (fd < 0) {
+    const char* hint = errno == ENOENT ? "; create its directory, or choose another with --ledger"
+                                       : "; choose a place to write in with --ledger";
+    return Fail(Error::Kind::kLedger, lock_path + ": " + std::strerror(errno) + hint);
+  }
   if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
   close(fd);
-  return Fail(Error::Kind::kLedger,
+  return Fail(Error::Kind::kLedgerHeld,
               path +
                   ": another rollcall writes this ledger (`watch` or `ingest`); stop it, or use "
                   "another --ledger: several can be read as one");

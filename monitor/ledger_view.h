@@ -45,6 +45,8 @@ class LedgerView {
   [[nodiscard]] Result<void> Lossy(std::string_view project, const TakeBalance& take);
   // All copies that this ledger has of the project-days given.
   [[nodiscard]] Result<void> CopiesOf(const std::set<ProjectDay>& days, const TakeBalance& take);
+  // Whether there is any partition of the project, or of any project (empty).
+  [[nodiscard]] Result<bool> Knows(std::string_view project);
   // Those that a person expects on a server (re-homed there) and no source has seen yet.
   [[nodiscard]] Result<void> Announced(std::string_view project, const TakeBalance& take);
   // How many observed partitions of a project, or of each (empty), are unknown and do not fire.

@@ -160,6 +160,20 @@ Result<void> LedgerView::Announced(std::string_view project, const TakeBalance& 
       [&] { ReadBalances(kAnnouncedOnly, {IdOrAll(project, NameId(project))}, false, take); });
 }
 
+Result<bool> LedgerView::Knows(std::string_view project) {
+  bool knows = false;
+  auto ok = Read([&] {
+    Statement query =
+        database_.Prepare(project.empty() ? "SELECT 1 FROM balance LIMIT 1"
+                                          : "SELECT 1 FROM balance WHERE project = ? LIMIT 1");
+    if (!project.empty()) query.Bind({Cell::Of(NameId(project))});
+    if (project.empty()) query.Bind({});
+    knows = query.Step();
+  });
+  if (!ok) return tl::unexpected<Error>(ok.error());
+  return knows;
+}
+
 Result<LedgerView::UnknownCopies> LedgerView::Unknown(std::string_view project) {
   UnknownCopies copies;
   auto ok = Read([&] {

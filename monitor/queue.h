@@ -24,6 +24,13 @@ class Queue {
     return true;
   }
 
+  // Waits at most `patience`. True: Push need not wait, the queue has room or is closed. For the
+  // only producer.
+  bool WaitForRoom(std::chrono::milliseconds patience) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, patience, [&] { return closed_ || values_.size() < capacity_; });
+  }
+
   // Nothing: closed and empty, or `patience` is over.
   std::optional<T> Pop(std::chrono::milliseconds patience = std::chrono::hours(24 * 365)) {
     std::unique_lock lock(mutex_);
@@ -43,11 +50,6 @@ class Queue {
   bool closed() const {
     const std::lock_guard lock(mutex_);
     return closed_;
-  }
-  // Nobody waits in Push and nothing is queued.
-  size_t size() const {
-    const std::lock_guard lock(mutex_);
-    return values_.size();
   }
 
  private:

@@ -45,8 +45,9 @@ struct OutputObservation {
 
 struct SourceObservation {
   std::string source;
-  std::string reason;  // empty: watched
+  std::string reason;  // a constant; empty: watched
   Time began{};
+  std::string path = {};  // of the log in question, where there is one
 };
 
 struct OverdueObservation {

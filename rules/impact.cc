@@ -240,7 +240,8 @@ Impact ComputeImpact(const ImpactInput& input, const ImpactFilter& filter) {
   for (const auto& [project, copies] : input.unknown_copies) impact.unknown_copies += copies;
   const bool blind = std::any_of(impact.unknown.begin(), impact.unknown.end(),
                                  [](const BlindRow& row) { return row.projects != 0; });
-  if (!blind && impact.unknown_copies == 0) return impact;
+  impact.nothing_known = input.nothing_known;
+  if (!blind && impact.unknown_copies == 0 && !impact.nothing_known) return impact;
   impact.totals.events.certain = false;
   for (ImpactTotals& other : impact.other_units) other.events.certain = false;
   return impact;

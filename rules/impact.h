@@ -29,6 +29,7 @@ struct ImpactInput {
   std::vector<FormatRow> formats;
   // Partitions in scope whose verdict is unknown, by project; none with 0.
   std::map<std::string, int64_t> unknown_copies;
+  bool nothing_known = false;  // no ledger has any partition in scope
 };
 
 // Over the project-days listed, which are those with a loss: the others are expected whole.
@@ -75,6 +76,7 @@ struct Impact {
   ImpactTotals totals;                    // of one unit: events where there are any
   std::vector<ImpactTotals> other_units;  // what the totals therefore leave out
   int64_t unknown_copies = 0;
+  bool nothing_known = false;
   std::vector<ImpactIncident> incidents;    // most events missing first
   std::vector<ImpactProject> projects;      // most events missing first
   std::vector<ImpactPartition> partitions;  // by project, day, format, server

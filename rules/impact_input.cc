@@ -28,6 +28,9 @@ Result<void> ReadLedger(LedgerView& ledger, const std::set<ProjectDay>& days,
   input.blind.insert(input.blind.end(), blind->begin(), blind->end());
   const auto unknown = ledger.Unknown(project);
   if (!unknown) return tl::unexpected<Error>(unknown.error());
+  const auto knows = ledger.Knows(project);
+  if (!knows) return tl::unexpected<Error>(knows.error());
+  input.nothing_known = input.nothing_known && !*knows;
   for (const auto& [name, copies] : *unknown) input.unknown_copies[name] += copies;
   return {};
 }
@@ -60,6 +63,7 @@ Result<ImpactInput> ReadImpactInput(std::vector<LedgerView>& ledgers, const Impa
                                     std::vector<FormatRow> formats) {
   ImpactInput input;
   const bool configured = !formats.empty();
+  input.nothing_known = true;
   input.formats = std::move(formats);
   const auto days = LossyDays(ledgers, filter.project);
   if (!days) return tl::unexpected<Error>(days.error());

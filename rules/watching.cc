@@ -27,7 +27,7 @@ std::optional<Finding> SourceFinding(const SourceObservation& source, Time now,
   finding.cause = source.reason;
   Object evidence;
   evidence["source"] = source.source;
-  evidence["reason"] = source.reason;
+  evidence["reason"] = source.path.empty() ? source.reason : source.path + ": " + source.reason;
   evidence["from"] = FormatTime(source.began);
   finding.evidence = Write(evidence);
   return finding;

@@ -1,20 +1,25 @@
 #include "monitor/app/command_line.h"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
 #include <fstream>
 #include <initializer_list>
 #include <vector>
 
+#include "dashboards/socket.h"
+#include "tests/captured_run.h"
 #include "tests/catch.h"
-#include "tests/temporary_directory.h"
 
-// Exit codes (DESIGN section 12), through the same entry that main() uses.
+// Exit codes (DESIGN section 12) and what is said with them; what is printed when all goes well is
+// in verbs_output_test.cc.
 
 namespace {
 
-int Run(std::initializer_list<std::string> words) {
-  std::vector<const char*> argv{"rollcall"};
-  for (const std::string& word : words) argv.push_back(word.c_str());
-  return RunCommandLine(static_cast<int>(argv.size()), argv.data());
+int Run(std::initializer_list<std::string> words) { return RunRollcall(words).code; }
+
+bool Contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
 }
 
 constexpr const char* kSource =
@@ -102,4 +107,174 @@ TEST_CASE("a backup never overwrites", "[command_line]") {
   CHECK(Run({"backup", "--config", files.config, "--ledger", files.ledger, copy}) == 0);
   CHECK(Run({"check", "ledger", "--config", files.config, "--ledger", copy}) == 0);
   CHECK(Run({"backup", "--config", files.config, "--ledger", files.ledger, copy}) == 2);
+}
+
+TEST_CASE("every verb explains itself", "[command_line]") {
+  for (const std::string verb : {"watch", "ingest", "demo", "impact", "alerts", "timeline",
+                                 "permit", "annotate", "check", "backup"}) {
+    const CapturedRun help = RunRollcall({verb, "--help"});
+    CHECK(help.code == 0);
+    CHECK(Contains(help.out, "Usage: rollcall " + verb));
+    CHECK(Contains(help.out, "Exit codes: 0 done or clear"));
+    CHECK(help.err.empty());
+  }
+  CHECK(RunRollcall({"--version"}).out.find("rollcall ") == 0);
+}
+
+TEST_CASE("a misspelt verb is answered with the nearest one", "[command_line]") {
+  const CapturedRun run = RunRollcall({"alert"});
+  CHECK(run.code == 2);
+  CHECK(run.out.empty());
+  CHECK(run.err.find(
+            "rollcall: unknown verb \"alert\"; did you mean \"alerts\"? (known: watch, ") == 0);
+}
+
+TEST_CASE("a wrong word is said with its verb and where to look", "[command_line]") {
+  const CapturedRun run = RunRollcall({"alerts", "--state", "broken"});
+  CHECK(run.code == 2);
+  CHECK(run.err.find("rollcall: alerts: --state: broken not in {") == 0);
+  CHECK(Contains(run.err, "\nrollcall alerts --help says what it takes\n"));
+}
+
+TEST_CASE("verbs that write take one ledger", "[command_line]") {
+  Files files;
+  std::ofstream(files.log) << Line("12:00", 0, 5, 5);
+  for (const std::string verb : {"ingest", "watch", "annotate", "backup"}) {
+    CHECK(Run({verb, "--config", files.config, "--ledger", files.ledger, "--ledger",
+               files.directory / "other.db", files.log}) == 2);
+  }
+  CHECK_FALSE(std::filesystem::exists(files.ledger));
+}
+
+TEST_CASE("a log that cannot be read is exit 3 and leaves no ledger", "[command_line]") {
+  Files files;
+  std::ofstream(files.log) << Line("12:00", 0, 5, 5);
+  const CapturedRun run =
+      RunRollcall({"ingest", "--config", files.config, "--ledger", files.ledger, files.log,
+                   files.directory / "mis*pelt.log", files.directory / ""});
+  CHECK(run.code == 3);
+  CHECK(Contains(run.err, "mis*pelt.log: No such file or directory\n"));
+  CHECK(Contains(run.err, "is a directory; name the files in it\n"));
+  CHECK_FALSE(std::filesystem::exists(files.ledger));
+}
+
+TEST_CASE("a pattern that does not compile is exit 2 with its line, and nothing is written",
+          "[command_line]") {
+  Files files;
+  std::ofstream(files.config) << "compaction_logs:\n  - name: a\n    paths: [/none.log]\n"
+                                 "    format: regex\n    pattern: '(?P<time>.)(?P<project>.)"
+                                 "(?P<day>.)(?P<written>.'\n";
+  std::ofstream(files.log) << Line("12:00", 0, 5, 5);
+  for (const std::string verb : {"ingest", "watch"}) {
+    const CapturedRun run = RunRollcall({verb, "--config", files.config, "--ledger", files.ledger});
+    CHECK(run.code == 2);
+    CHECK(run.err.find("rollcall: " + files.config + ":5: compaction_logs[0].pattern: at byte ") ==
+          0);
+  }
+  CHECK_FALSE(std::filesystem::exists(files.ledger));
+}
+
+TEST_CASE("an address that is taken or not loopback's stops the watch before it writes",
+          "[command_line]") {
+  Files files;
+  const auto taken = Listen(ParseListenAddress("127.0.0.1:0").value());
+  REQUIRE(taken);
+  const std::string address = "127.0.0.1:" + std::to_string(LocalPort(*taken));
+  const CapturedRun run = RunRollcall(
+      {"watch", "--config", files.config, "--ledger", files.ledger, "--listen", address});
+  CHECK(run.code == 2);
+  CHECK(Contains(run.err, "cannot listen on " + address + ": Address already in use"));
+  CHECK(Run({"watch", "--config", files.config, "--ledger", files.ledger, "--listen",
+             "0.0.0.0:9717"}) == 2);
+  CHECK_FALSE(std::filesystem::exists(files.ledger));
+}
+
+TEST_CASE("what nobody knows is no clear answer: exit 4", "[command_line]") {
+  Files files;
+  std::ofstream(files.log) << "\n";
+  CHECK(Run({"ingest", "--quiet", "--config", files.config, "--ledger", files.ledger, files.log}) ==
+        0);
+  const CapturedRun empty = RunRollcall({"impact", "--ledger", files.ledger});
+  CHECK(empty.code == 4);
+  CHECK(empty.out == "nothing is known: no run is in the ledger\n");
+  std::ofstream(files.log, std::ios::app) << Line("12:00", 0, 5, 5);
+  Run({"ingest", "--quiet", "--config", files.config, "--ledger", files.ledger, files.log});
+  CHECK(Run({"impact", "--ledger", files.ledger}) == 0);
+  const CapturedRun stranger =
+      RunRollcall({"impact", "--ledger", files.ledger, "--project", "acmee", "--format", "json"});
+  CHECK(stranger.code == 4);
+  CHECK(Contains(stranger.out, "\"certain\": false"));
+}
+
+TEST_CASE("a span that holds no time is exit 2", "[command_line]") {
+  Files files;
+  CHECK(Run({"impact", "--ledger", files.ledger, "--since", "2016-02-23", "--until",
+             "2016-02-22"}) == 2);
+}
+
+TEST_CASE("output that does not arrive is exit 3", "[command_line]") {
+  Files files;
+  std::ofstream(files.log) << Line("12:00", 0, 5, 5);
+  Run({"ingest", "--quiet", "--config", files.config, "--ledger", files.ledger, files.log});
+  for (const std::string format : {"table", "json", "csv"}) {
+    const CapturedRun run =
+        RunRollcall({"impact", "--ledger", files.ledger, "--format", format}, "/dev/full");
+    CHECK(run.code == 3);
+    CHECK(run.err == "rollcall: standard output could not be written\n");
+  }
+}
+
+TEST_CASE("the operator's verbs need a ledger and make none", "[command_line]") {
+  Files files;
+  CHECK(Run({"annotate", "hello", "--ledger", files.ledger}) == 3);
+  CHECK(Run({"permit", "acme", "--events", "5", "--reason", "x", "--ledger", files.ledger}) == 3);
+  CHECK_FALSE(std::filesystem::exists(files.ledger));
+  CHECK_FALSE(std::filesystem::exists(files.directory / "operator"));
+}
+
+TEST_CASE("words of a permit that contradict each other are exit 2", "[command_line]") {
+  Files files;
+  const auto permit = [&](std::initializer_list<std::string> words) {
+    std::vector<std::string> all{"permit", "--ledger", files.ledger, "--reason", "x"};
+    all.insert(all.end(), words);
+    return RunRollcall(all).err;
+  };
+  CHECK(Contains(permit({}), "say which PROJECT"));
+  CHECK(Contains(permit({"acme"}), "--events says how many events may disappear"));
+  CHECK(Contains(permit({"acme", "--events", "-5"}), "--events says how many"));
+  CHECK(Contains(permit({"--kind", "move"}), "--kind move needs --data-format"));
+  CHECK(Contains(permit({"acme", "--kind", "rehomed"}), "needs --server FROM and --to SERVER"));
+  CHECK(Contains(permit({"acme", "--events", "5", "--to", "b"}), "--to is for --kind rehomed"));
+  CHECK(Contains(permit({"acme", "2016-02-30", "--events", "5"}), "2016-02-30 is no date"));
+  CHECK(Contains(permit({"acme", "--events", "5", "--expires", "never"}), "never is no time"));
+}
+
+TEST_CASE("a backup into a directory that is not there is exit 3 and leaves nothing",
+          "[command_line]") {
+  Files files;
+  std::ofstream(files.log) << Line("12:00", 0, 5, 5);
+  Run({"ingest", "--quiet", "--config", files.config, "--ledger", files.ledger, files.log});
+  const CapturedRun run =
+      RunRollcall({"backup", "--ledger", files.ledger, files.directory / "none/copy.db"});
+  CHECK(run.code == 3);
+  CHECK(Contains(run.err, "there is no such directory"));
+}
+
+TEST_CASE("the shipped example is a right configuration, asked of the program", "[command_line]") {
+  const std::string example = std::string(ROLLCALL_SOURCE_DIR) + "/deploy/rollcall.example.yml";
+  const CapturedRun table = RunRollcall({"check", "config", example});
+  CHECK(table.code == 0);
+  CHECK(Contains(table.out, "compaction logs: 4\n"));
+  const CapturedRun json = RunRollcall({"check", "config", example, "--format", "json"});
+  CHECK(json.code == 0);
+  CHECK(Contains(json.out, "\"errors\": []"));
+}
+
+TEST_CASE("mistakes of a configuration are a document, too", "[command_line]") {
+  Files files;
+  std::ofstream(files.config) << "lisen: 1\nserver: [x]\n";
+  const CapturedRun run = RunRollcall({"check", "config", files.config, "--format", "json"});
+  CHECK(run.code == 2);
+  CHECK(Contains(run.out, files.config + ":1: lisen: unknown key"));
+  CHECK(Contains(run.err, files.config + ":2: server: must be a text, is a list"));
 }

@@ -370,9 +370,62 @@ TEST_CASE("durations and sizes are read exactly or not at all", "[config]") {
   CHECK(FormatSize(int64_t{50} << 30) == "50GiB");
 }
 
-TEST_CASE("addresses have a host and a port", "[config]") {
-  for (const char* text : {"127.0.0.1:9717", "[::1]:9717", "localhost:0"}) CHECK(IsAddress(text));
-  for (const char* text : {"", ":1", "a", "a:", "a:65536", "a:1:2", "a b:1", "::1:80"}) {
-    CHECK_FALSE(IsAddress(text));
+TEST_CASE("addresses are loopback's, numeric, with a port", "[config]") {
+  for (const char* text : {"127.0.0.1:9717", "[::1]:9717", "localhost:0", "127.9.9.9:1"}) {
+    CHECK(ListenComplaint(text) == "");
   }
+  for (const char* text : {"", ":1", "a", "a:", "127.0.0.1:65536", "127.0.0.1:01", "a:1:2",
+                           "::1:80", "[127.0.0.1]:80", "127.0.0.256:80", "example.org:80"}) {
+    CHECK(ListenComplaint(text) == "must be host:port such as 127.0.0.1:9717 or [::1]:9717");
+  }
+  for (const char* text :
+       {"0.0.0.0:9717", "[::]:9717", "192.168.1.1:9717", "[::ffff:127.0.0.1]:1"}) {
+    CHECK(ListenComplaint(text).find("must be a loopback address") == 0);
+  }
+}
+
+TEST_CASE("what a shell would have expanded is refused", "[config]") {
+  CHECK(
+      Refusal("ledger: ~/l.db\n" + kGood) ==
+      "r.yml:1: ledger: ~ and ${VARIABLES} are not expanded; write the whole path, is \"~/l.db\"");
+  CHECK(Refusal("operator_db: ${HOME}/o.db\n" + kGood).find("r.yml:1: operator_db: ~ and") == 0);
+  CHECK(Refusal("compaction_logs:\n  - name: a\n    paths: [\"~/*.log\"]\n" + kFields)
+            .find("r.yml:3: compaction_logs[0].paths: ~ and") == 0);
+  CHECK(Refusal("ledger: /a~/$x/l.db\n" + kGood) == "accepted");
+}
+
+TEST_CASE("keys about the cut of lines are refused where a preset's code reads them", "[config]") {
+  const std::vector<Preset> presets = {{"joined", "shape: segments\n", true}};
+  const auto refusal = [&](const std::string& keys) {
+    const auto config = ParseConfig(kSource + "    preset: joined\n" + keys, "r.yml", presets);
+    return config ? "accepted" : config.error().message;
+  };
+  CHECK(refusal("    partition: \"{project}/{day}\"\n    constants: {format: x}\n") == "accepted");
+  for (const std::string key : {"format: json", "pattern: x", "match: {a: b}", "fields: {run: r}",
+                                "outcome: {field: f, failed: x}", "time_format: unix_s"}) {
+    CHECK(refusal("    " + key + "\n") == "r.yml:5: compaction_logs[0]." +
+                                              key.substr(0, key.find(':')) +
+                                              ": is of no use with preset: joined");
+  }
+}
+
+TEST_CASE("what only the reader of the lines can tell stands at its key", "[config]") {
+  const auto refusal = [](const std::string& keys, const std::string& complaint) {
+    const auto config =
+        ParseConfig(kGood + keys, "r.yml", kPresets, [&](const CompactionLogConfig&) {
+          return Result<void>(Fail(Error::Kind::kUsage, complaint));
+        });
+    return config ? "accepted" : config.error().message;
+  };
+  CHECK(refusal("    time_zone: Mars/Olympus\n", "time_zone: is no known IANA zone") ==
+        "r.yml:5: compaction_logs[0].time_zone: is no known IANA zone");
+  CHECK(refusal("", "fields and match: too many") ==
+        "r.yml:2: compaction_logs[0]: fields and match: too many");
+  // Not asked where something is wrong already.
+  CHECK(refusal("    unit: ''\n", "never said") == "r.yml:5: compaction_logs[0].unit: is empty");
+}
+
+TEST_CASE("a preset file that cannot be read is the only complaint of its source", "[config]") {
+  CHECK(Refusal(kSource + "    preset: ./none.yml\n") ==
+        "r.yml:4: compaction_logs[0].preset: none.yml: cannot be read: No such file or directory");
 }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "monitor/config_text.h"
 #include "tests/catch.h"
@@ -170,6 +171,30 @@ rules: 17, tuned: 2
   compaction_overdue: after 6h
   count_drop: min_events 1, min_ratio 0, for 0s, keep_firing_for 0s, severity critical
 )");
+}
+
+TEST_CASE("the example file names every key there is", "[config]") {
+  const std::string path = std::string(ROLLCALL_SOURCE_DIR) + "/deploy/rollcall.example.yml";
+  std::ostringstream example;
+  example << std::ifstream(path).rdbuf();
+  // An unknown key anywhere is answered with all that are known there.
+  const auto wrong = ParseConfig(
+      "x: 1\ncompaction_logs: [{x: 1, outcome: {x: 1}, fields: {x: 1}}]\n"
+      "canonical_files: [{x: 1, dead: {x: 1}}]\npreserve: {x: 1}\nrules: {x: 1, blind: {x: 1}}\n",
+      "r.yml", kPresets);
+  REQUIRE_FALSE(wrong);
+  size_t keys = 0;
+  const std::string& message = wrong.error().message;
+  for (size_t at = message.find("(known: "); at != message.npos;
+       at = message.find("(known: ", at)) {
+    at += 8;
+    std::istringstream known(message.substr(at, message.find(')', at) - at));
+    for (std::string key; std::getline(known >> std::ws, key, ','); ++keys) {
+      INFO(key);
+      CHECK(example.str().find(key) != std::string::npos);
+    }
+  }
+  CHECK(keys > 70);
 }
 
 TEST_CASE("what the file leaves out has its default", "[config]") {

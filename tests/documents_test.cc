@@ -335,9 +335,42 @@ TEST_CASE("a document becomes a table, numbers on the right, null as a dash", "[
   const Document rows = Document::parse(
       R"([{"project":"acme","count":{"missing":5}},{"project":"b","count":{"missing":null}}])");
   CHECK(TableOf(rows, {"project", "count.missing"}).Text() ==
-        "project  count.missing\n"
-        "acme                 5\n"
-        "b                    -\n");
+        "project  missing\n"
+        "acme           5\n"
+        "b              -\n");
+}
+
+TEST_CASE("a column that says nothing is left out of a table, not of CSV", "[table]") {
+  const Document rows = Document::parse(R"([{"a":1,"b":null},{"a":2}])");
+  CHECK(TableOf(rows, {"a", "b"}).Text() == "a\n1\n2\n");
+  CHECK(CsvOf(rows, {"a", "b"}) == "a,b\r\n1,\r\n2,\r\n");
+}
+
+TEST_CASE("a table is cut to the room it has, and says what it left out", "[table]") {
+  Table table({{"project"}, {"note"}, {"missing", true}});
+  table.Add({"acme", "a long story about it", "5"});
+  CHECK(table.Text(100) ==
+        "project  note                   missing\n"
+        "acme     a long story about it        5\n");
+  CHECK(table.Text(36) ==
+        "project  note\n"
+        "acme     a long story about it\n"
+        "(no room for missing)\n");
+  CHECK(table.Text(22) ==
+        "project  note\n"
+        "acme     a long story…\n"
+        "(no room for missing)\n");
+  CHECK(table.Text(12) ==
+        "project\n"
+        "acme\n"
+        "(no room for note, missing)\n");
+  CHECK(table.Text(1) == table.Text(12));
+}
+
+TEST_CASE("bytes that are no UTF-8 do not reach the terminal", "[table]") {
+  Table table({{"project"}});
+  table.Add({"a\x9b[31m"});
+  CHECK(table.Text() == "project\na\xef\xbf\xbd[31m\n");
 }
 
 TEST_CASE("large numbers are grouped by thousands", "[table]") {

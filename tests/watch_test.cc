@@ -2,11 +2,14 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "tests/captured_run.h"
 #include "tests/catch.h"
 #include "tests/raw_client.h"
 #include "tests/temporary_directory.h"
@@ -24,15 +27,17 @@ class RunningWatch {
     Restart();
   }
 
-  // `existing`: the name of the field that says so in the log.
-  void Configure(const std::string& existing) {
+  // `existing`: the name of the field that says so in the log; `more`: after it, of the whole file.
+  void Configure(const std::string& existing, const std::string& more = {}) {
+    std::filesystem::create_directory(directory_ / "ledgers");
     std::ofstream(directory_ / "rollcall.yml")
-        << "server: data-1\nledger: " << directory_ / "ledger.db"
+        << "server: data-1\nledger: " << ledger()
         << "\nlisten: 127.0.0.1:0\ncompaction_logs:\n  - name: compactd\n    paths: ['"
         << directory_ / "compactd.log"
         << "']\n    format: json\n    fields: {time: ts, run: run, project: project, day: day, "
            "format: format, existing: "
-        << existing << ", fresh: new, written: written, version: version, path: path}\n";
+        << existing << ", fresh: new, written: written, version: version, path: path}\n"
+        << more;
   }
   void Restart() {
     watch_.reset();
@@ -72,7 +77,28 @@ class RunningWatch {
   Watch& watch() { return *watch_; }
   const Settings& settings() const { return settings_; }
   const Clock& clock() const { return clock_; }
-  std::string ledger() { return directory_ / "ledger.db"; }
+  std::string ledger() const { return directory_ / "ledgers/ledger.db"; }
+  std::string operator/(const std::string& name) const { return directory_ / name; }
+  // More than the queue and a batch beside it hold.
+  void WriteMuch() {
+    std::string lines;
+    for (int i = 0; i < 60'000; ++i) {
+      lines += "{\"ts\":\"2016-02-22T10:00:00Z\",\"run\":\"" + std::to_string(i) +
+               "\",\"project\":\"p" + std::to_string(i) +
+               "\",\"day\":\"2016-02-22\",\"format\":\"row\",\"existing\":0,\"new\":5,"
+               "\"written\":5,\"version\":\"1\",\"path\":\"/data/row/p/2016-02-22.evt\"}\n";
+    }
+    Write(lines);
+  }
+  bool Becomes(const std::string& why_not_ready) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (std::chrono::steady_clock::now() < deadline) {
+      const std::string why = watch_->WhyNotReady();
+      if (why_not_ready.empty() ? why.empty() : why.find(why_not_ready) != why.npos) return true;
+      std::this_thread::yield();
+    }
+    return false;
+  }
 
  private:
   TemporaryDirectory directory_;
@@ -124,10 +150,146 @@ TEST_CASE("a right configuration is taken without losing a line", "[watch]") {
   CHECK(watch.Says("rollcall_config_last_reload_successful 1"));
 }
 
-TEST_CASE("health and readiness answer", "[watch]") {
+TEST_CASE("a reload that fails is answered with file, line and key", "[watch]") {
   RunningWatch watch;
+  watch.Configure("existing", "rules: {count_drop: {for: soon}}\n");
+  const std::string answer = watch.Ask("POST /-/reload");
+  CHECK(answer.find("rollcall.yml:9: rules.count_drop.for: must be a duration") != answer.npos);
+  watch.Configure("existing", "listen2: x\n");
+  CHECK(watch.Ask("POST /-/reload").find("HTTP/1.1 500") == 0);
+  std::filesystem::remove(watch / "rollcall.yml");
+  CHECK(watch.Ask("POST /-/reload").find("cannot be read") != std::string::npos);
+  watch.Configure("existing");
+  CHECK(watch.Ask("POST /-/reload").find("HTTP/1.1 200") == 0);
+}
+
+TEST_CASE("a reload changes rules and sources, and a removed source is not down", "[watch]") {
+  RunningWatch watch;
+  const std::string second = "  - name: second\n    paths: ['" + (watch / "second.log") +
+                             "']\n    format: logfmt\n    fields: {time: t, project: p, day: d, "
+                             "written: w}\n";
+  watch.Configure("existing", second + "rules: {count_drop: {for: 1h}}\n");
+  REQUIRE(watch.watch().Reload());
+  std::ofstream(watch / "second.log") << "t=2016-02-22T10:00:00Z p=x d=2016-02-22 w=5\n";
+  CHECK(watch.Says("rollcall_lines_total{source=\"second\"} 1"));
+  watch.Run(1, 0, 100, 100, "1");
+  watch.Run(2, 0, 7, 7, "2");
+  CHECK(
+      watch.Says("rollcall_alerts{rule=\"count_drop\",severity=\"critical\",state=\"pending\"} 1"));
+  watch.Configure("existing");
+  REQUIRE(watch.watch().Reload());
+  CHECK(watch.Says("rollcall_source_up{source=\"compactd\"} 1"));
+  CHECK(watch.Ask("GET /metrics").find("source=\"second\"") == std::string::npos);
+}
+
+TEST_CASE("a new address takes a restart, and the reload says so", "[watch]") {
+  RunningWatch watch;
+  std::string text = ContentOf(watch / "rollcall.yml");
+  text.replace(text.find("127.0.0.1:0"), 11, "127.0.0.1:9");
+  std::ofstream(watch / "rollcall.yml") << text;
+  const auto done = watch.watch().Reload();
+  REQUIRE_FALSE(done);
+  CHECK(done.error().message.find("listen: changing 127.0.0.1:0 to 127.0.0.1:9 takes a restart") !=
+        std::string::npos);
+  CHECK(watch.Says("rollcall_config_last_reload_successful 0"));
+}
+
+TEST_CASE("figures do not vanish while a reload is under way", "[watch]") {
+  RunningWatch watch;
+  watch.Run(1, 0, 100, 100, "1");
+  REQUIRE(watch.Says("rollcall_runs_total{format=\"row\"} 1"));
+  std::atomic<bool> over{false};
+  std::thread reloading([&] {
+    for (int i = 0; i < 10; ++i) CHECK(watch.watch().Reload());
+    over = true;
+  });
+  int asked = 0, told = 0;
+  while (!over) {
+    ++asked;
+    told += watch.Ask("GET /metrics").find("rollcall_runs_total{format=\"row\"} 1") !=
+            std::string::npos;
+  }
+  reloading.join();
+  CHECK(told == asked);
+  CHECK(asked > 0);
+}
+
+TEST_CASE("healthy is who answers, ready is who has read what was there", "[watch]") {
+  RunningWatch watch;
+  watch.Stop();
+  watch.WriteMuch();
+  watch.Restart();
   CHECK(watch.Ask("GET /-/healthy").find("HTTP/1.1 200") == 0);
+  REQUIRE(watch.Becomes(""));
   CHECK(watch.Ask("GET /-/ready").find("HTTP/1.1 200") == 0);
+  CHECK(watch.Ask("GET /metrics").find("rollcall_runs_total{format=\"row\"} 60000\n") !=
+        std::string::npos);
+}
+
+TEST_CASE("what is resolved is an explicit 0", "[watch]") {
+  RunningWatch watch;
+  watch.Run(1, 0, 100, 100, "1");
+  watch.Run(2, 0, 7, 7, "2");
+  const std::string alert =
+      "rollcall_alert_active{rule=\"count_drop\",severity=\"critical\",server=\"data-1\","
+      "project=\"acme\"} ";
+  REQUIRE(watch.Says(alert + "1"));
+  CHECK(watch.Ask("GET /metrics").find("events_missing{incident=\"") != std::string::npos);
+  REQUIRE(RunRollcall({"permit", "acme", "--events", "100", "--reason", "agreed", "--config",
+                       watch.settings().config_file})
+              .out.find("handed to the running watch") != std::string::npos);
+  CHECK(watch.Says(alert + "0"));
+  CHECK(watch.Says("version=\"2\",severity=\"critical\"} 0"));
+  watch.Restart();  // another process tells it, too
+  CHECK(watch.Says(alert + "0"));
+}
+
+TEST_CASE("a ledger that vanishes stops the reading, is told, and does not hold the stop",
+          "[watch]") {
+  RunningWatch watch;
+  watch.Run(1, 0, 100, 100, "1");
+  REQUIRE(watch.Says("rollcall_runs_total{format=\"row\"} 1"));
+  std::filesystem::remove_all(watch / "ledgers");
+  REQUIRE(watch.Becomes("the ledger is gone"));
+  watch.WriteMuch();
+  CHECK(watch.Says("rollcall_ledger_writable 0"));
+  CHECK(
+      watch.Says("rollcall_alert_active{rule=\"blind\",severity=\"critical\",server=\"data-1\","
+                 "project=\"\"} 1"));
+  CHECK(watch.Says("cause=\"ledger_not_writable\",version=\"\",severity=\"critical\"} 1"));
+  CHECK(watch.Says("rollcall_runs_total{format=\"row\"} 1"));
+  CHECK(watch.Ask("GET /-/healthy").find("HTTP/1.1 200") == 0);
+  CHECK(watch.Ask("GET /-/ready").find("HTTP/1.1 503") == 0);
+  // Nothing is begun in its place, in the middle of the logs.
+  std::filesystem::create_directory(watch / "ledgers");
+  CHECK(watch.Becomes("the ledger is gone"));
+  CHECK_FALSE(std::filesystem::exists(watch.ledger()));
+  watch.Stop();
+}
+
+TEST_CASE("a ledger that comes back is gone on with", "[watch]") {
+  RunningWatch watch;
+  watch.Run(1, 0, 100, 100, "1");
+  REQUIRE(watch.Says("rollcall_runs_total{format=\"row\"} 1"));
+  std::filesystem::rename(watch / "ledgers", watch / "elsewhere");
+  watch.Run(2, 100, 1, 101, "1");
+  REQUIRE(watch.Becomes("the ledger is gone"));
+  std::filesystem::rename(watch / "elsewhere", watch / "ledgers");
+  CHECK(watch.Becomes(""));
+  CHECK(watch.Says("rollcall_runs_total{format=\"row\"} 2"));
+  CHECK(watch.Says("rollcall_ledger_writable 1"));
+  CHECK(watch.Ask("GET /metrics").find("ledger_not_writable") == std::string::npos);
+}
+
+TEST_CASE("a second watch on the same port writes no ledger", "[watch]") {
+  RunningWatch watch;
+  Settings settings = watch.settings();
+  settings.listen = "127.0.0.1:" + std::to_string(watch.watch().port());
+  settings.ledgers = {watch / "second.db"};
+  const auto second = Watch::Start(settings, watch.clock());
+  REQUIRE_FALSE(second);
+  CHECK(second.error().kind == Error::Kind::kUsage);
+  CHECK_FALSE(std::filesystem::exists(watch / "second.db"));
 }
 
 TEST_CASE("facts are paged by sequence", "[watch]") {
@@ -138,7 +300,58 @@ TEST_CASE("facts are paged by sequence", "[watch]") {
   const std::string page = watch.Ask("GET /api/v1/facts?after=1&limit=5");
   CHECK(page.find("\"seq\":2") != std::string::npos);
   CHECK(page.find("\"seq\":1,") == std::string::npos);
-  CHECK(watch.Ask("GET /api/v1/facts?after=x").find("HTTP/1.1 400") == 0);
+  for (const char* query : {"after=x", "after=-1", "after=1x", "after=99999999999999999999",
+                            "limit=0", "limit=10001", "limit=-1", "limit="}) {
+    const bool fine = std::string(query) == "limit=";
+    const std::string answer = watch.Ask("GET /api/v1/facts?" + std::string(query));
+    INFO(query);
+    CHECK(answer.find(fine ? "HTTP/1.1 200" : "HTTP/1.1 400") == 0);
+    CHECK((fine || answer.find("{\"error\":{\"code\":\"bad_request\",\"message\":\"") !=
+                       std::string::npos));
+  }
+  CHECK(BodyOf(watch.Ask("GET /api/v1/facts?after=2")) == "[]");
+}
+
+TEST_CASE("pages of facts are bounded and miss none", "[watch]") {
+  RunningWatch watch;
+  watch.WriteMuch();
+  REQUIRE(watch.Says("rollcall_runs_total{format=\"row\"} 60000\n"));
+  int64_t last = 0, facts = 0, pages = 0;
+  for (;;) {
+    const std::string body =
+        BodyOf(watch.Ask("GET /api/v1/facts?limit=10000&after=" + std::to_string(last)));
+    CHECK(body.size() < 1'100'000);
+    const auto page = nlohmann::json::parse(body);
+    if (page.empty()) break;
+    ++pages;
+    for (const auto& fact : page) {
+      if (fact.at("seq") != ++last) FAIL("a fact is missing before " << fact.at("seq"));
+      ++facts;
+    }
+  }
+  CHECK(facts == 60'000);
+  CHECK(pages > 6);
+}
+
+TEST_CASE("many who ask for facts at once do not keep a scrape waiting, nor others for ever",
+          "[watch]") {
+  RunningWatch watch;
+  watch.WriteMuch();
+  REQUIRE(watch.Says("rollcall_runs_total{format=\"row\"} 60000\n"));
+  std::atomic<int> pages{0}, refused{0};
+  std::vector<std::thread> asking;
+  for (int i = 0; i < 16; ++i) {
+    asking.emplace_back([&] {
+      const std::string answer = watch.Ask("GET /api/v1/facts?limit=10000");
+      pages += StatusOf(answer) == 200;
+      refused += StatusOf(answer) == 503 && answer.find("\"code\":\"busy\"") != answer.npos;
+    });
+  }
+  CHECK(StatusOf(watch.Ask("GET /metrics")) == 200);
+  for (std::thread& thread : asking) thread.join();
+  CHECK(pages >= 1);
+  CHECK(pages + refused == 16);
+  for (int i = 0; i < 3; ++i) CHECK(StatusOf(watch.Ask("GET /api/v1/facts")) == 200);
 }
 
 TEST_CASE("a quarantined line is counted and makes the partition unknown", "[watch]") {
@@ -152,5 +365,5 @@ TEST_CASE("a second watch on the same ledger is refused", "[watch]") {
   RunningWatch watch;
   const auto second = Watch::Start(watch.settings(), watch.clock());
   REQUIRE_FALSE(second);
-  CHECK(second.error().kind == Error::Kind::kLedger);
+  CHECK(second.error().kind == Error::Kind::kLedgerHeld);
 }

@@ -234,7 +234,7 @@ void Life::Live() {
   for (size_t i = 0; i < servers_.size(); ++i) Upgrade(i, kSteady);
   Phase("first runs on " + std::string(kSteady.name));
   FirstRuns(0, days_.size() - 2);
-  Phase("late data");
+  Phase("late data, repeated events, deletions, failed runs");
   LateRuns(true);
   Phase("the canary " + servers_[0].server() + " runs " + std::string(kLossy.name));
   Upgrade(0, kLossy);

@@ -1,29 +1,33 @@
 #include "monitor/app/check.h"
 
-#include <cstdio>
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
-#include <nlohmann/json.hpp>
+#include <sstream>
 
-#include "collectors/line_parser.h"
+#include "monitor/app/output.h"
 #include "monitor/config_text.h"
 #include "monitor/ledger_check.h"
-#include "monitor/schema.h"
+#include "monitor/ledger_view.h"
+#include "monitor/sqlite.h"
 #include "rules/engine.h"
 
 namespace {
+
+namespace fs = std::filesystem;
 
 // A directory for the rebuilt ledger, removed at the end.
 class Scratch {
  public:
   Scratch() {
-    std::string name = (std::filesystem::temp_directory_path() / "rollcall-check-XXXXXX").string();
+    std::error_code failed;
+    std::string name = (fs::temp_directory_path(failed) / "rollcall-check-XXXXXX").string();
     if (mkdtemp(name.data())) path_ = name;
   }
   ~Scratch() {
     std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+    if (!path_.empty()) fs::remove_all(path_, ignored);
   }
   std::string ledger() const { return path_ + "/ledger.db"; }
 
@@ -31,74 +35,122 @@ class Scratch {
   std::string path_;
 };
 
-void PrintFindings(const std::string& what, const std::vector<std::string>& findings,
-                   const std::string& format) {
-  if (format == "json") {
-    std::cout << nlohmann::ordered_json{{"ledger", what}, {"findings", findings}}.dump() << "\n";
-    return;
+Document LogDocument(const CompactionLogConfig& log) {
+  return {{"name", log.name},
+          {"paths", log.paths},
+          {"preset", log.preset.empty() ? Document(nullptr) : Document(log.preset)},
+          {"shape", log.shape == Shape::kRewrite ? "rewrite" : "segments"},
+          {"unit", log.unit}};
+}
+
+Document ConfigDocument(const Config& config) {
+  Document logs = Document::array(), formats = Document::array();
+  for (const CompactionLogConfig& log : config.compaction_logs) logs.push_back(LogDocument(log));
+  for (const CanonicalFilesConfig& files : config.canonical_files) {
+    formats.push_back({{"format", files.format}, {"path", files.path}, {"serving", files.serving}});
   }
-  for (const std::string& finding : findings)
-    std::printf("%s: %s\n", what.c_str(), finding.c_str());
-  if (findings.empty()) std::printf("%s: ok\n", what.c_str());
+  return {{"file", config.file},
+          {"server", config.server},
+          {"ledger", config.ledger},
+          {"operator_db", config.operator_db},
+          {"listen", config.listen},
+          {"compaction_logs", std::move(logs)},
+          {"canonical_files", std::move(formats)},
+          {"errors", Document::array()}};
+}
+
+// The mistakes go to standard error in any case; a program gets them as a document, too.
+int ReportMistakes(const Settings& settings, const Error& error) {
+  Document mistakes = Document::array();
+  std::istringstream lines(error.message);
+  for (std::string line; std::getline(lines, line);) mistakes.push_back(line);
+  const Document document{{"file", settings.config_file}, {"errors", std::move(mistakes)}};
+  if (settings.format == "json") PrintDocument(document, document, settings.format, {});
+  return Report(error);
+}
+
+// What is wrong with one ledger, each in a sentence.
+Result<std::vector<std::string>> FindingsOf(const std::string& ledger, bool rebuild,
+                                            const Config& config) {
+  // Says better than SQLite why a file cannot be read.
+  if (auto view = LedgerView::Open(ledger); !view) return tl::unexpected<Error>(view.error());
+  auto findings = CheckLedger(ledger);
+  if (!findings || !rebuild) return findings;
+  const Scratch scratch;
+  const RuleEngine rules(config);
+  auto differences = CheckRebuild(ledger, scratch.ledger(), config, rules);
+  if (!differences) return differences;
+  findings->insert(findings->end(), differences->begin(), differences->end());
+  return findings;
 }
 
 }  // namespace
 
 int CheckConfigVerb(const Settings& settings) {
   auto config = LoadConfig(settings);
-  if (!config) return Report({Error::Kind::kUsage, config.error().message});
-  // Patterns and zones are only understood by who will use them.
-  for (const CompactionLogConfig& log : config->compaction_logs) {
-    if (!log.preset.empty() && log.fields.empty()) continue;
-    if (auto parser = LineParser::Create(log); !parser) {
-      return Report({Error::Kind::kUsage, log.name + ": " + parser.error().message});
-    }
+  if (!config) return ReportMistakes(settings, config.error());
+  if (config->file.empty()) {
+    return Report({Error::Kind::kUsage,
+                   "no configuration to check: name a FILE (there is no "
+                   "/etc/rollcall/rollcall.yml)"});
   }
-  std::cout << DescribeConfig(*config);
+  const Document document = ConfigDocument(*config);
+  if (settings.format == "table") {
+    std::cout << DescribeConfig(*config);
+  } else {
+    PrintDocument(document, document["compaction_logs"], settings.format,
+                  {"name", "paths", "preset", "shape", "unit"});
+  }
   return kDone;
 }
 
 int CheckLedgerVerb(const Settings& settings, bool rebuild) {
   auto config = LoadConfig(settings);
-  if (!config) return Report({Error::Kind::kUsage, config.error().message});
-  int code = kDone;
-  for (const std::string& ledger : LedgersOf(settings, *config)) {
-    auto findings = CheckLedger(ledger);
+  if (!config) return Report(config.error());
+  auto ledgers = LedgerFiles(settings, *config);
+  if (!ledgers) return Report(ledgers.error());
+  Document document = Document::array(), rows = Document::array();
+  for (const std::string& ledger : *ledgers) {
+    auto findings = FindingsOf(ledger, rebuild, *config);
     if (!findings) return Report(findings.error());
-    if (rebuild) {
-      const Scratch scratch;
-      const RuleEngine rules(*config);
-      auto differences = CheckRebuild(ledger, scratch.ledger(), *config, rules);
-      if (!differences) return Report(differences.error());
-      findings->insert(findings->end(), differences->begin(), differences->end());
+    for (const std::string& finding : *findings) {
+      rows.push_back({{"ledger", ledger}, {"finding", finding}});
     }
-    PrintFindings(ledger, *findings, settings.format);
-    if (!findings->empty()) code = kFound;
+    if (findings->empty() && settings.format == "table") {
+      rows.push_back({{"ledger", ledger}, {"finding", "whole and unchanged"}});
+    }
+    document.push_back({{"ledger", ledger}, {"findings", *findings}});
   }
-  return code;
+  PrintDocument(document, rows, settings.format, {"ledger", "finding"});
+  const bool found = std::any_of(document.begin(), document.end(),
+                                 [](const auto& one) { return !one["findings"].empty(); });
+  return found ? kFound : kDone;
 }
 
 int Backup(const Settings& settings, const std::string& file) {
   auto config = LoadConfig(settings);
-  if (!config) return Report({Error::Kind::kUsage, config.error().message});
-  if (std::filesystem::exists(file)) {
+  if (!config) return Report(config.error());
+  std::error_code failed;
+  if (fs::exists(file, failed)) {
     return Report({Error::Kind::kUsage, file + " exists already; a backup never overwrites"});
   }
+  const fs::path directory = fs::absolute(file, failed).parent_path();
+  if (!fs::is_directory(directory, failed)) {
+    return Report({Error::Kind::kInput, directory.string() + ": there is no such directory"});
+  }
+  if (auto view = LedgerView::Open(config->ledger); !view) return Report(view.error());
   auto database = Database::Open(config->ledger, Database::Mode::kReadOnly);
   if (!database) return Report(database.error());
-  if (auto ok = CheckSchema(*database); !ok) return Report(ok.error());
   // Under another name until it is whole.
   const std::string partial = file + ".partial";
-  std::filesystem::remove(partial);
-  if (auto done = database->BackUpTo(partial); !done) return Report(done.error());
-  std::filesystem::rename(partial, file);
-  if (settings.format == "json") {
-    std::cout << nlohmann::ordered_json{{"file", file}, {"bytes", std::filesystem::file_size(file)}}
-                     .dump()
-              << "\n";
-  } else {
-    std::printf("%s: %ju bytes\n", file.c_str(),
-                static_cast<uintmax_t>(std::filesystem::file_size(file)));
+  fs::remove(partial, failed);
+  if (auto done = database->BackUpTo(partial); !done) {
+    fs::remove(partial, failed);
+    return Report(done.error());
   }
+  fs::rename(partial, file, failed);
+  if (failed) return Report({Error::Kind::kInput, file + ": " + failed.message()});
+  const Document row{{"file", file}, {"bytes", fs::file_size(file, failed)}};
+  PrintDocument(row, Document::array({row}), settings.format, {"file", "bytes"});
   return kDone;
 }

@@ -1,26 +1,33 @@
 #include "monitor/app/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <array>
+#include <cstring>
+#include <iostream>
 
 #include "monitor/app/check.h"
 #include "monitor/app/demo.h"
 #include "monitor/app/ingest.h"
 #include "monitor/app/operator_verbs.h"
+#include "monitor/app/output.h"
 #include "monitor/app/reports.h"
 #include "monitor/app/settings.h"
 #include "monitor/app/watch.h"
+#include "monitor/config_values.h"
 
 namespace {
 
 constexpr const char* kAbout =
-    "rollcall calls the roll of a compacting event store: it reads what the compactor logs, keeps "
-    "a\n"
-    "balance of events per project and day, and says which run lost how many events and why.";
+    "rollcall calls the roll of a compacting event store: it reads what the compactor logs, keeps\n"
+    "a balance of events per project and day, and says which run lost how many events and why.\n";
 constexpr const char* kFooter =
-    "Exit codes: 0 done or clear, 1 found what it looks for, 2 usage or configuration,\n"
+    "\nExit codes: 0 done or clear, 1 found what it looks for, 2 usage or configuration,\n"
     "3 input or ledger unusable, 4 cannot tell.";
+constexpr std::array<std::string_view, 10> kVerbs = {"watch",  "ingest",   "demo",   "impact",
+                                                     "alerts", "timeline", "permit", "annotate",
+                                                     "check",  "backup"};
 
-// One verb: its options are bound to members here, so they live as long as the parser.
+// The options of all verbs are bound to members here, so they live as long as the parser.
 struct Verbs {
   Settings settings;
   IngestOptions ingest;
@@ -33,99 +40,190 @@ struct Verbs {
   std::string backup_file;
   bool rebuild = false;
   int code = kUsage;
-
-  CLI::App* Add(CLI::App& app, const char* name, const char* about) {
-    CLI::App* verb = app.add_subcommand(name, about);
-    verb->add_option("--config,--config.file", settings.config_file,
-                     "configuration file (default /etc/rollcall/rollcall.yml)");
-    verb->add_option("--server", settings.server, "name of this data server");
-    verb->add_option("--ledger", settings.ledgers,
-                     "ledger file; repeat it where ledgers are only read")
-        ->allow_extra_args(false);  // one word a flag, so that a LOG may follow
-    verb->add_option("--format", settings.format, "output: table, json or csv")
-        ->check(CLI::IsMember({"table", "json", "csv"}));
-    return verb;
-  }
 };
 
+constexpr const char* kConfigHelp = "configuration file (default /etc/rollcall/rollcall.yml)";
+
+void AddFormat(CLI::App& verb, Verbs& verbs) {
+  verb.add_option("--format", verbs.settings.format, "output: table, json or csv (default table)")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"table", "json", "csv"}));
+}
+
+// What every verb takes that has to do with one ledger.
+CLI::App* Add(CLI::App& app, Verbs& verbs, const char* name, const char* about) {
+  CLI::App* verb = app.add_subcommand(name, about);
+  verb->add_option("--config", verbs.settings.config_file, kConfigHelp)->type_name("FILE");
+  const auto keep = [&verbs](const std::string& ledger) { verbs.settings.ledgers = {ledger}; };
+  verb->add_option_function<std::string>("--ledger", keep, "ledger file (default: as configured)")
+      ->type_name("FILE");
+  AddFormat(*verb, verbs);
+  return verb;
+}
+
+// As above, for verbs that only read: several ledgers are read as one.
+CLI::App* AddReading(CLI::App& app, Verbs& verbs, const char* name, const char* about) {
+  CLI::App* verb = app.add_subcommand(name, about);
+  verb->add_option("--config", verbs.settings.config_file, kConfigHelp)->type_name("FILE");
+  verb->add_option("--ledger", verbs.settings.ledgers,
+                   "ledger file, or a directory of *.db; repeat it to read several as one")
+      ->type_name("FILE|DIR")
+      ->allow_extra_args(false);  // one word a flag, so that other words may follow
+  AddFormat(*verb, verbs);
+  return verb;
+}
+
+void AddServer(CLI::App* verb, std::string& server, const char* about) {
+  verb->add_option("--server", server, about)->type_name("NAME");
+}
+
 void AddCollecting(CLI::App& app, Verbs& verbs) {
-  CLI::App* watch = verbs.Add(app, "watch", "follow the logs; /metrics and health over HTTP");
+  CLI::App* watch = Add(app, verbs, "watch", "follow the logs; /metrics and health over HTTP");
+  AddServer(watch, verbs.settings.server, "name of this data server (default: as configured)");
+  watch->add_option("--listen", verbs.settings.listen, "where to serve (default: as configured)")
+      ->type_name("HOST:PORT");
   watch->callback([&verbs] { verbs.code = RunWatch(verbs.settings); });
 
-  CLI::App* ingest = verbs.Add(app, "ingest", "read logs that are there into the ledger, once");
-  ingest->add_option(
-      "LOG", verbs.ingest.logs,
-      "log files, compressed ones too; - is standard input (default: as configured)");
-  ingest->add_option("--source", verbs.ingest.source, "the compaction_logs entry that reads them");
-  ingest->add_option("--preset", verbs.ingest.preset, "read by this preset, without configuration");
-  ingest->add_option("--partition", verbs.ingest.partition,
-                     "with --preset: how a name spells project and day, as {project}/{day}");
+  CLI::App* ingest = Add(app, verbs, "ingest", "read logs that are there into the ledger, once");
+  ingest
+      ->add_option("LOG", verbs.ingest.logs,
+                   "log files, compressed ones too; - is standard input (default: as configured)")
+      ->type_name("");
+  AddServer(ingest, verbs.settings.server, "data server that wrote the logs");
+  ingest->add_option("--source", verbs.ingest.source, "the compaction_logs entry that reads them")
+      ->type_name("NAME");
+  ingest->add_option("--preset", verbs.ingest.preset, "read by this preset, without configuration")
+      ->type_name("NAME");
+  ingest
+      ->add_option("--partition", verbs.ingest.partition,
+                   "with --preset: how a name spells project and day, as {project}/{day}")
+      ->type_name("PATTERN")
+      ->needs("--preset");
   ingest->add_flag("--quiet", verbs.ingest.quiet, "no progress");
   ingest->callback([&verbs] { verbs.code = Ingest(verbs.settings, verbs.ingest); });
 
-  CLI::App* demo = verbs.Add(app, "demo", "the incident, live, in miniature");
-  demo->add_option("--directory", verbs.demo.directory, "where to run it (default: a new one)");
-  demo->add_option("--seed", verbs.demo.seed, "other events");
+  CLI::App* demo = app.add_subcommand("demo", "the incident, live, in miniature");
+  demo->add_option("--directory", verbs.demo.directory, "where to run it (default: a new one)")
+      ->type_name("DIR");
+  demo->add_option("--seed", verbs.demo.seed, "a number: other events")->type_name("N");
+  AddFormat(*demo, verbs);
   demo->callback([&verbs] { verbs.code = Demo(verbs.settings, verbs.demo); });
 }
 
 void AddReports(CLI::App& app, Verbs& verbs) {
-  CLI::App* impact = verbs.Add(app, "impact", "whose events are missing, since when, through what");
-  impact->add_option("--since", verbs.impact.since, "losses from this time on");
-  impact->add_option("--until", verbs.impact.until, "losses before this time");
-  impact->add_option("--version", verbs.impact.version, "losses of this compactor version");
-  impact->add_option("--project", verbs.impact.project, "of this project");
+  CLI::App* impact =
+      AddReading(app, verbs, "impact", "whose events are missing, since when, through what");
+  impact->add_option("--since", verbs.impact.since, "losses from this time on")->type_name("TIME");
+  impact->add_option("--until", verbs.impact.until, "losses before this time")->type_name("TIME");
+  impact->add_option("--version", verbs.impact.version, "losses of this compactor version")
+      ->type_name("VERSION");
+  impact->add_option("--project", verbs.impact.project, "of this project")->type_name("NAME");
   impact->callback([&verbs] { verbs.code = ReportImpact(verbs.settings, verbs.impact); });
 
-  CLI::App* alerts = verbs.Add(app, "alerts", "what is wrong now, and what was");
-  alerts->add_option("--state", verbs.alerts.state, "pending, firing, resolved or all")
+  CLI::App* alerts = AddReading(app, verbs, "alerts", "what is wrong now, and what was");
+  alerts
+      ->add_option("--state", verbs.alerts.state,
+                   "pending, firing, resolved or all (default firing)")
+      ->type_name("STATE")
       ->check(CLI::IsMember({"pending", "firing", "resolved", "all"}));
   alerts->add_flag("--fail", verbs.alerts.fail, "exit 1 when something fires");
   alerts->callback([&verbs] { verbs.code = Alerts(verbs.settings, verbs.alerts); });
 
-  CLI::App* timeline = verbs.Add(app, "timeline", "all that happened to a project, in time order");
-  timeline->add_option("PROJECT", verbs.timeline.project)->required();
-  timeline->add_option("DAY,--day", verbs.timeline.day, "only this day");
-  timeline->add_option("--on", verbs.timeline.server, "only on this server");
+  CLI::App* timeline =
+      AddReading(app, verbs, "timeline", "all that happened to a project, in time order");
+  timeline->add_option("PROJECT", verbs.timeline.project)->required()->type_name("");
+  timeline->add_option("DAY,--day", verbs.timeline.day, "only this day, as 2016-02-22")
+      ->type_name("DAY");
+  AddServer(timeline, verbs.timeline.server, "only on this server");
   timeline->callback([&verbs] { verbs.code = Timeline(verbs.settings, verbs.timeline); });
 }
 
 void AddOperator(CLI::App& app, Verbs& verbs) {
-  CLI::App* permit = verbs.Add(app, "permit", "explain a decrease, a re-homing or a move");
-  permit->add_option("PROJECT", verbs.permit.project);
-  permit->add_option("DAY,--day", verbs.permit.day);
-  permit->add_option("--kind", verbs.permit.kind, "decrease, rehomed or move")
+  CLI::App* permit = Add(app, verbs, "permit", "explain a decrease, a re-homing or a move");
+  permit->add_option("PROJECT", verbs.permit.project, "whose events")->type_name("");
+  permit->add_option("DAY,--day", verbs.permit.day, "only of this day, as 2016-02-22")
+      ->type_name("DAY");
+  permit->add_option("--kind", verbs.permit.kind, "decrease, rehomed or move (default decrease)")
+      ->type_name("KIND")
       ->check(CLI::IsMember({"decrease", "rehomed", "move"}));
-  permit->add_option("--events", verbs.permit.events, "how many may disappear from each copy");
-  permit->add_option("--data-format", verbs.permit.format, "of this format only");
-  permit->add_option("--on", verbs.permit.server, "on this server only");
-  permit->add_option("--to", verbs.permit.to_server, "rehomed: the server it moved to");
-  permit->add_option("--expires", verbs.permit.expires, "no longer valid from this time on");
-  permit->add_option("--reason", verbs.permit.reason)->required();
+  permit
+      ->add_option("--events", verbs.permit.events,
+                   "decrease: how many may disappear from each copy")
+      ->type_name("N");
+  permit->add_option("--data-format", verbs.permit.format, "only of this format")
+      ->type_name("NAME");
+  AddServer(permit, verbs.permit.server, "only on this server; rehomed: the server it left");
+  permit->add_option("--to", verbs.permit.to_server, "rehomed: the server it moved to")
+      ->type_name("NAME");
+  permit->add_option("--expires", verbs.permit.expires, "no longer valid from this time on")
+      ->type_name("TIME");
+  permit->add_option("--reason", verbs.permit.reason, "for those who read it later")
+      ->required()
+      ->type_name("TEXT");
   permit->callback([&verbs] { verbs.code = Permit(verbs.settings, verbs.permit); });
 
-  CLI::App* annotate = verbs.Add(app, "annotate", "put a remark or a deploy on the timeline");
-  annotate->add_option("TEXT", verbs.annotate.text)->required();
-  annotate->add_option("--project", verbs.annotate.project);
-  annotate->add_option("--on", verbs.annotate.server, "about this server");
-  annotate->add_option("--at", verbs.annotate.at, "when (default: now)");
-  annotate->add_option("--deploy", verbs.annotate.deploy_version, "a release reached the server");
+  CLI::App* annotate = Add(app, verbs, "annotate", "put a remark or a deploy on the timeline");
+  annotate->add_option("TEXT", verbs.annotate.text)->required()->type_name("");
+  annotate->add_option("--project", verbs.annotate.project, "about this project")
+      ->type_name("NAME");
+  AddServer(annotate, verbs.annotate.server, "about this server (default: this one)");
+  annotate->add_option("--at", verbs.annotate.at, "when (default: now)")->type_name("TIME");
+  annotate->add_option("--deploy", verbs.annotate.deploy_version, "a release reached the server")
+      ->type_name("VERSION");
   annotate->callback([&verbs] { verbs.code = Annotate(verbs.settings, verbs.annotate); });
 }
 
 void AddCare(CLI::App& app, Verbs& verbs) {
   CLI::App* check = app.add_subcommand("check", "look for mistakes: check config, check ledger");
   check->require_subcommand(1);
-  CLI::App* config = verbs.Add(*check, "config", "explain the configuration and its mistakes");
+  CLI::App* config = check->add_subcommand("config", "explain the configuration and its mistakes");
+  config->add_option("FILE,--config", verbs.settings.config_file, kConfigHelp)->type_name("FILE");
+  AddFormat(*config, verbs);
   config->callback([&verbs] { verbs.code = CheckConfigVerb(verbs.settings); });
-  CLI::App* ledger = verbs.Add(*check, "ledger", "prove that the ledger is whole and unchanged");
+  CLI::App* ledger =
+      AddReading(*check, verbs, "ledger", "prove that the ledger is whole and unchanged");
   ledger->add_flag("--rebuild", verbs.rebuild, "also derive everything again from the facts");
   ledger->callback([&verbs] { verbs.code = CheckLedgerVerb(verbs.settings, verbs.rebuild); });
 
   CLI::App* backup =
-      verbs.Add(app, "backup", "a consistent copy of the ledger, also while watched");
-  backup->add_option("FILE", verbs.backup_file)->required();
+      Add(app, verbs, "backup", "a consistent copy of the ledger, also while watched");
+  backup->add_option("FILE", verbs.backup_file, "the copy; never overwritten")
+      ->required()
+      ->type_name("");
   backup->callback([&verbs] { verbs.code = Backup(verbs.settings, verbs.backup_file); });
+}
+
+// The verb that was being parsed: "check ledger"; empty: none was known.
+std::string VerbOf(const CLI::App& app) {
+  std::string verb;
+  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    verb += (verb.empty() ? "" : " ") + at->get_name();
+  }
+  return verb;
+}
+
+int Misused(const CLI::App& app, const char* first_word, const CLI::ParseError& error) {
+  const std::string verb = VerbOf(app);
+  std::string what = error.what();
+  if (verb.empty() && first_word != nullptr && first_word[0] != '-') {
+    what = "unknown verb " + Quoted(first_word) + Suggestion(first_word, kVerbs);
+  }
+  const std::string with_verb = verb.empty() ? verb : " " + verb;
+  return Report({Error::Kind::kUsage, (verb.empty() ? "" : verb + ": ") + what + "\nrollcall" +
+                                          with_verb + " --help says what it takes"});
+}
+
+int Parse(CLI::App& app, Verbs& verbs, int argc, const char* const* argv) {
+  try {
+    app.parse(argc, argv);
+    return verbs.code;
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    return Misused(app, argc > 1 ? argv[1] : nullptr, error);
+  } catch (const std::exception& error) {
+    return Report({Error::Kind::kInput, error.what()});  // a library's last word
+  }
 }
 
 }  // namespace
@@ -140,10 +238,8 @@ int RunCommandLine(int argc, const char* const* argv) {
   AddReports(app, verbs);
   AddOperator(app, verbs);
   AddCare(app, verbs);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kUsage;
-  }
-  return verbs.code;
+  const int code = Parse(app, verbs, argc, argv);
+  // A full disk behind `> FILE` must not look like success.
+  if (OutputArrived()) return code;
+  return Report({Error::Kind::kInput, "standard output could not be written"});
 }

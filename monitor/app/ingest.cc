@@ -2,16 +2,20 @@
 
 #include <fnmatch.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include <atomic>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
-#include <iostream>
-#include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 
 #include "collectors/compaction_log.h"
+#include "dashboards/table.h"
+#include "monitor/app/log_sizes.h"
 #include "monitor/app/operator_inbox.h"
+#include "monitor/app/output.h"
 #include "monitor/app/progress.h"
 #include "monitor/grouped.h"
 #include "monitor/ledger.h"
@@ -27,15 +31,31 @@ struct Totals {
           quarantined_lines = 0, blind_intervals = 0, pending_bytes = 0;
 };
 
+// In a single-quoted YAML text.
+std::string Quoted(const std::string& text) {
+  std::string quoted = "'";
+  for (const char byte : text) quoted += byte == '\'' ? "''" : std::string(1, byte);
+  return quoted + "'";
+}
+
 // A configuration made of one preset, for `--preset`.
 Result<Config> PresetConfig(Config config, const IngestOptions& options) {
-  std::string yaml = "compaction_logs:\n  - name: " + options.preset +
-                     "\n    preset: " + options.preset + "\n    paths: ['/dev/null']\n";
-  if (!options.partition.empty()) yaml += "    partition: '" + options.partition + "'\n";
-  auto parsed = ParseConfig(yaml, "--preset", KnownPresets());
-  if (!parsed) return Fail(Error::Kind::kUsage, parsed.error().message);
-  config.compaction_logs = parsed->compaction_logs;
-  return config;
+  std::string yaml = "compaction_logs:\n  - name: preset\n    preset: " + Quoted(options.preset) +
+                     "\n    paths: ['/dev/null']\n";
+  if (!options.partition.empty()) yaml += "    partition: " + Quoted(options.partition) + "\n";
+  auto parsed = CheckedConfig(yaml, "");
+  if (parsed) {
+    config.compaction_logs = parsed->compaction_logs;
+    config.compaction_logs[0].name = std::filesystem::path(options.preset).stem();
+    return config;
+  }
+  // ":3: compaction_logs[0].preset: what" is about --preset.
+  std::string message = parsed.error().message;
+  const std::string source = "compaction_logs[0].";
+  if (const size_t at = message.find(source); at != std::string::npos) {
+    message = "--" + message.substr(at + source.size());
+  }
+  return Fail(Error::Kind::kUsage, message);
 }
 
 bool Matches(const CompactionLogConfig& source, const std::string& path) {
@@ -68,42 +88,60 @@ Result<size_t> SourceOf(const Config& config, const std::string& log, const std:
                   : "no source is called " + wanted + " (there are: " + names + ")");
 }
 
-bool Compressed(const std::string& path) {
-  return path.ends_with(".gz") || path.ends_with(".zst") || path == "-";
+// Why a log named on the command line cannot be read; empty: it can. A misspelt name is said before
+// anything begins, instead of leaving a blind interval.
+std::string WhyUnreadable(const std::string& log) {
+  struct stat status {};
+  if (log == "-") return {};
+  if (stat(log.c_str(), &status) != 0) return std::strerror(errno);
+  if (S_ISDIR(status.st_mode)) return "is a directory; name the files in it";
+  if (!S_ISREG(status.st_mode)) return "is no regular file; give its content to -";
+  return access(log.c_str(), R_OK) == 0 ? "" : std::strerror(errno);
 }
 
-// Bytes to be read; 0 when that cannot be known.
-int64_t TotalBytes(const std::vector<std::string>& logs) {
-  int64_t total = 0;
-  for (const std::string& log : logs) {
-    struct stat status {};
-    if (Compressed(log) || stat(log.c_str(), &status) != 0) return 0;
-    total += status.st_size;
+Result<void> CheckLogs(const Config& config, const IngestOptions& options) {
+  std::string unreadable;
+  for (const std::string& log : options.logs) {
+    if (auto source = SourceOf(config, log, options.source); !source) {
+      return tl::unexpected<Error>(source.error());
+    }
+    const std::string why = WhyUnreadable(log);
+    if (!why.empty()) unreadable += (unreadable.empty() ? "" : "\n") + log + ": " + why;
   }
-  return total;
+  if (!unreadable.empty()) return Fail(Error::Kind::kInput, unreadable);
+  if (!config.compaction_logs.empty()) return {};
+  return Fail(Error::Kind::kUsage, "nothing to read: give --config FILE or --preset NAME");
+}
+
+// Bytes that are there to be read, for the progress bar; 0: nobody can tell.
+int64_t ExpectedBytes(const Config& config, Ledger& ledger, const IngestOptions& options) {
+  std::vector<std::string> files = options.logs;
+  int64_t read = 0;  // earlier
+  for (size_t i = 0; options.logs.empty() && i < config.compaction_logs.size(); ++i) {
+    const CompactionLogConfig& source = config.compaction_logs[i];
+    if (!options.source.empty() && source.name != options.source) continue;
+    for (std::string& file : LogFilesOf(source)) files.push_back(std::move(file));
+    for (const LogPosition& position : ledger.Positions(static_cast<int16_t>(i))) {
+      read += position.to;
+    }
+  }
+  const int64_t bytes = LogBytes(files);
+  return bytes > read ? bytes - read : 0;
 }
 
 void Print(const Totals& totals, const std::string& format) {
-  const nlohmann::ordered_json document{{"files", totals.files},
-                                        {"bytes", totals.bytes},
-                                        {"lines", totals.lines},
-                                        {"facts", totals.facts},
-                                        {"duplicate_facts", totals.duplicate_facts},
-                                        {"ignored_lines", totals.ignored_lines},
-                                        {"quarantined_lines", totals.quarantined_lines},
-                                        {"blind_intervals", totals.blind_intervals}};
-  if (format == "json") {
-    std::cout << document.dump() << "\n";
-    return;
-  }
-  if (format == "csv") {
-    std::string keys, values;
-    for (const auto& [key, value] : document.items()) {
-      keys += (keys.empty() ? "" : ",") + key;
-      values += (values.empty() ? "" : ",") + value.dump();
-    }
-    std::cout << keys << "\r\n" << values << "\r\n";
-    return;
+  const Document document{{"files", totals.files},
+                          {"bytes", totals.bytes},
+                          {"lines", totals.lines},
+                          {"facts", totals.facts},
+                          {"duplicate_facts", totals.duplicate_facts},
+                          {"ignored_lines", totals.ignored_lines},
+                          {"quarantined_lines", totals.quarantined_lines},
+                          {"blind_intervals", totals.blind_intervals}};
+  if (format != "table") {
+    return PrintDocument(document, Document::array({document}), format,
+                         {"files", "bytes", "lines", "facts", "duplicate_facts", "ignored_lines",
+                          "quarantined_lines", "blind_intervals"});
   }
   for (const auto& [key, value] : document.items()) {
     std::printf("%-18s %15s\n", key.c_str(), Grouped(value.get<int64_t>()).c_str());
@@ -183,11 +221,13 @@ Result<std::vector<std::unique_ptr<CompactionLog>>> OpenSources(const Config& co
 
 Result<Totals> ReadAll(Ledger& ledger, Pipeline& pipeline, Progress& progress) {
   Totals totals;
+  std::set<uint32_t> logs;
   while (auto batch = pipeline.Next()) {
     for (const LogPosition& position : batch->positions) {
       totals.bytes += position.to - position.from;
-      totals.files += position.finished || position.from == 0;
+      logs.insert(position.log);
     }
+    totals.files = static_cast<int64_t>(logs.size());
     for (const LineCounts& lines : batch->lines) {
       totals.lines += lines.lines;
       totals.ignored_lines += lines.ignored;
@@ -210,14 +250,8 @@ int Ingest(const Settings& settings, const IngestOptions& options) {
   const SystemClock clock;
   auto config = LoadConfig(settings);
   if (config && !options.preset.empty()) config = PresetConfig(std::move(*config), options);
-  if (!config) return Report({Error::Kind::kUsage, config.error().message});
-  for (const std::string& log : options.logs) {
-    if (auto source = SourceOf(*config, log, options.source); !source)
-      return Report(source.error());
-  }
-  if (config->compaction_logs.empty()) {
-    return Report({Error::Kind::kUsage, "nothing to read: give --config FILE or --preset NAME"});
-  }
+  if (!config) return Report(config.error());
+  if (auto ok = CheckLogs(*config, options); !ok) return Report(ok.error());
   const RuleEngine rules(*config);
   auto ledger = Ledger::Open({config->ledger, config->server, true}, *config, rules);
   if (!ledger) return Report(ledger.error());
@@ -225,7 +259,7 @@ int Ingest(const Settings& settings, const IngestOptions& options) {
   auto sources = OpenSources(*config, **ledger, options, clock, &next_log_id);
   if (!sources) return Report(sources.error());
 
-  Progress progress(clock, TotalBytes(options.logs), options.quiet);
+  Progress progress(clock, ExpectedBytes(*config, **ledger, options), options.quiet);
   Pipeline pipeline(std::move(*sources), clock);
   auto totals = ReadAll(**ledger, pipeline, progress);
   progress.Finish();
@@ -238,9 +272,9 @@ int Ingest(const Settings& settings, const IngestOptions& options) {
   Print(*totals, settings.format);
   int code = totals->quarantined_lines > 0 ? kFound : kDone;
   for (const TailProblem& problem : pipeline.problems()) {
-    std::fprintf(stderr, "rollcall: %s: %s\n", problem.path.c_str(),
+    if (!problem.expected) code = kUnusable;
+    std::fprintf(stderr, "rollcall: %s: %s\n", Printable(problem.path).c_str(),
                  std::string(problem.reason).c_str());
-    if (!options.logs.empty()) code = kUnusable;
   }
   if (totals->pending_bytes > 0) {
     std::fprintf(stderr,

@@ -65,7 +65,8 @@ Result<std::string> WriteOperatorEntry(const std::string& path, const OperatorEn
 }
 
 Result<void> TakeOperatorFacts(const std::string& path, Ledger& ledger, Time now) {
-  if (!std::filesystem::exists(path)) return {};
+  std::error_code unknown;  // then opening it says why
+  if (!std::filesystem::exists(path, unknown) && !unknown) return {};
   auto database = Database::Open(path, Database::Mode::kReadOnly);
   if (!database) return tl::unexpected<Error>(database.error());
   Batch batch;

@@ -20,5 +20,6 @@ struct OperatorEntry {
 [[nodiscard]] Result<std::string> WriteOperatorEntry(const std::string& path,
                                                      const OperatorEntry& entry);
 
-// Copies all rows that are not in the ledger yet. A file that is not there is no error.
+// Copies all rows that are not in the ledger yet. A file that is not there is no error. Throws
+// nothing: the ledger's thread calls it.
 [[nodiscard]] Result<void> TakeOperatorFacts(const std::string& path, Ledger& ledger, Time now);

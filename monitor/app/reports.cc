@@ -1,13 +1,12 @@
 #include "monitor/app/reports.h"
 
+#include <algorithm>
 #include <cstdio>
-#include <filesystem>
-#include <iostream>
+#include <map>
 
-#include "dashboards/documents.h"
 #include "dashboards/table.h"
 #include "dashboards/timeline_input.h"
-#include "monitor/grouped.h"
+#include "monitor/app/output.h"
 #include "monitor/ledger_view.h"
 #include "rules/impact_input.h"
 
@@ -15,45 +14,36 @@ namespace {
 
 Error Usage(std::string message) { return {Error::Kind::kUsage, std::move(message)}; }
 
-// The ledgers that --ledger names; a directory stands for every *.db file in it.
-std::vector<std::string> LedgerFiles(const Settings& settings, const Config& config) {
-  std::vector<std::string> files;
-  for (const std::string& path : LedgersOf(settings, config)) {
-    if (!std::filesystem::is_directory(path)) {
-      files.push_back(path);
-      continue;
-    }
-    for (const auto& entry : std::filesystem::directory_iterator(path)) {
-      if (entry.path().extension() == ".db") files.push_back(entry.path().string());
-    }
-  }
-  return files;
-}
-
 struct Ledgers {
   Config config;
   std::vector<LedgerView> views;
 };
 
-Result<Ledgers> Open(const Settings& settings) {
-  auto config = LoadConfig(settings);
-  if (!config) return Fail(Error::Kind::kUsage, config.error().message);
-  const std::vector<std::string> files = LedgerFiles(settings, *config);
-  if (files.empty()) return Fail(Error::Kind::kUsage, "no ledger in the directories given");
-  auto views = OpenLedgers(files);
-  if (!views) return tl::unexpected<Error>(views.error());
-  return Ledgers{std::move(*config), std::move(*views)};
+// A ledger and its copies are one: the longest of them is read.
+Result<std::vector<LedgerView>> WithoutCopies(std::vector<LedgerView> views) {
+  std::map<std::string, std::pair<int64_t, size_t>> longest;  // by ledger id: head and index
+  for (size_t i = 0; i < views.size(); ++i) {
+    const auto head = views[i].HeadSeq();
+    if (!head) return tl::unexpected<Error>(head.error());
+    const auto [known, added] = longest.emplace(views[i].ledger_id(), std::pair{*head, i});
+    if (!added && *head > known->second.first) known->second = {*head, i};
+  }
+  std::vector<LedgerView> kept;
+  for (size_t i = 0; i < views.size(); ++i) {
+    if (longest[views[i].ledger_id()].second == i) kept.push_back(std::move(views[i]));
+  }
+  return kept;
 }
 
-void Print(const Document& document, const Document& rows, const std::string& format,
-           const std::vector<std::string_view>& keys) {
-  if (format == "json") {
-    std::cout << Write(document) << "\n";
-  } else if (format == "csv") {
-    std::cout << TableOf(rows, keys).Csv();
-  } else {
-    std::cout << TableOf(rows, keys).Text();
-  }
+Result<Ledgers> Open(const Settings& settings) {
+  auto config = LoadConfig(settings);
+  if (!config) return tl::unexpected<Error>(config.error());
+  const auto files = LedgerFiles(settings, *config);
+  if (!files) return tl::unexpected<Error>(files.error());
+  auto views = OpenLedgers(*files);
+  if (views) views = WithoutCopies(std::move(*views));
+  if (!views) return tl::unexpected<Error>(views.error());
+  return Ledgers{std::move(*config), std::move(*views)};
 }
 
 Result<std::optional<Time>> MaybeTime(const std::string& text) {
@@ -63,6 +53,17 @@ Result<std::optional<Time>> MaybeTime(const std::string& text) {
     return std::optional<Time>(StartOf(*day));
   }
   return Fail(Error::Kind::kUsage, text + " is no time; write 2016-02-22 or 2016-02-22T17:00:00Z");
+}
+
+Result<ImpactFilter> FilterOf(const ImpactOptions& options) {
+  const auto since = MaybeTime(options.since), until = MaybeTime(options.until);
+  if (!since) return tl::unexpected<Error>(since.error());
+  if (!until) return tl::unexpected<Error>(until.error());
+  if (*since && *until && **since >= **until) {
+    return Fail(Error::Kind::kUsage, "--since " + options.since + " is not before --until " +
+                                         options.until + ": no time is between them");
+  }
+  return ImpactFilter{*since, *until, options.version, options.project};
 }
 
 std::vector<FormatRow> Formats(const Config& config) {
@@ -77,40 +78,97 @@ std::vector<FormatRow> Formats(const Config& config) {
   return formats;
 }
 
-std::string Count(const Document& value) {
-  return value.is_number_integer() ? Grouped(value.get<int64_t>()) : "unknown";
-}
-
-std::string Words(const Document& value) {
-  return value.is_string() ? value.get<std::string>() : "unknown";
-}
-
-void PrintTotals(const Document& totals) {
-  std::printf("%s %s missing of %s, in %s project-days of %s projects%s\n",
-              Count(totals["events_missing"]).c_str(), Words(totals["unit"]).c_str(),
-              Count(totals["events_expected"]).c_str(), Count(totals["project_days"]).c_str(),
-              Count(totals["projects"]).c_str(),
-              totals["certain"].get<bool>() ? "" : " (at least: some copies are unknown)");
+// What an entry that is no run has to say, for the one column that they share.
+std::string NoteOf(const Document& entry) {
+  const auto text = [&](const Document& of, const char* key) {
+    return of.contains(key) && of[key].is_string() ? of[key].get<std::string>() : std::string();
+  };
+  const std::string kind = text(entry, "kind");
+  if (kind == "alert") return text(entry, "state") + ": " + text(entry, "summary");
+  if (kind == "blind") return text(entry, "reason");
+  if (!entry.contains("detail")) return {};
+  const Document& detail = entry["detail"];
+  const std::string reason = text(detail, "reason");
+  if (kind != "permit") return kind == "quarantined" ? reason : text(detail, "text");
+  std::string note = text(detail, "kind");
+  if (detail.contains("events") && detail["events"].is_number_integer())
+    note += " of " + Grouped(detail["events"].get<int64_t>());
+  return note + (reason.empty() ? "" : ": " + reason);
 }
 
 // The sentence that a person on call wants first.
-void PrintImpactSummary(const Document& impact) {
-  const Document& totals = impact["totals"];
-  if (impact["partitions"].empty()) {
-    std::printf("no events are missing%s\n\n",
-                totals["certain"].get<bool>() ? "" : ", as far as the ledger can tell");
-    return;
+void PrintTotals(const ImpactTotals& totals) {
+  std::printf("%s %s missing of %s, in %s of %s%s\n", Grouped(totals.events.missing).c_str(),
+              Printable(totals.unit).c_str(), Grouped(totals.events.expected).c_str(),
+              CountOf(totals.project_days, "project-day").c_str(),
+              CountOf(totals.projects, "project").c_str(),
+              totals.events.certain ? "" : " (at least: some copies are unknown)");
+}
+
+std::string VersionsOf(const ImpactIncident& incident) {
+  if (incident.version.empty()) return "an unknown version";
+  if (incident.previous_version.empty() || incident.previous_version == incident.version) {
+    return "version " + incident.version;
   }
-  if (totals["project_days"] != 0) PrintTotals(totals);
-  for (const Document& other : totals["other_units"]) PrintTotals(other);
-  for (const Document& incident : impact["incidents"]) {
-    std::printf("  %s: %s by version %s, since %s, %s servers, %s projects, %s %s\n",
-                Words(incident["id"]).c_str(), Words(incident["cause"]).c_str(),
-                Words(incident["version"]).c_str(), Words(incident["first_at"]).c_str(),
-                Count(incident["servers"]).c_str(), Count(incident["projects"]).c_str(),
-                Count(incident["events_missing"]).c_str(), Words(incident["unit"]).c_str());
+  return "version " + incident.version + ", after " + incident.previous_version;
+}
+
+void PrintIncident(const ImpactIncident& incident) {
+  // A project-day is counted where its loss began, so that a later incident may add none.
+  const std::string lost = incident.events_missing == 0
+                               ? "no more than is counted above"
+                               : Grouped(incident.events_missing) + " " + incident.unit;
+  std::printf("  %s by %s, since %s\n    %s, on %s, of %s; incident %s\n", incident.cause.c_str(),
+              Printable(VersionsOf(incident)).c_str(), FormatTime(incident.first_at).c_str(),
+              Printable(lost).c_str(), CountOf(incident.servers, "server").c_str(),
+              CountOf(incident.projects, "project").c_str(), incident.id.c_str());
+}
+
+void PrintUnknown(const Impact& impact) {
+  constexpr size_t kMost = 10;
+  if (impact.unknown_copies > 0) {
+    std::printf("\nunknown: %s\n", CountOf(impact.unknown_copies, "partition").c_str());
   }
-  std::printf("\n");
+  if (!impact.unknown.empty()) std::printf("\nnot seen or not understood:\n");
+  for (size_t i = 0; i < std::min(kMost, impact.unknown.size()); ++i) {
+    const BlindRow& row = impact.unknown[i];
+    std::string text = "source " + row.source + " on " + row.server + ": " + row.reason;
+    if (row.lines > 0) text += ", " + CountOf(row.lines, "line");
+    if (row.from != Time{}) text += ", from " + FormatTime(row.from);
+    if (row.to && *row.to != Time{}) text += ", to " + FormatTime(*row.to);
+    if (!row.to) text += ", until now";
+    if (row.projects) text += "; not observed since: " + CountOf(*row.projects, "project");
+    std::printf("  %s\n", Printable(text).c_str());
+  }
+  if (impact.unknown.size() > kMost) {
+    std::printf("  and %s more; --format json lists them\n",
+                Grouped(static_cast<int64_t>(impact.unknown.size() - kMost)).c_str());
+  }
+}
+
+// A ledger that knows of no run says nothing about missing events.
+std::string Ignorance(const ImpactFilter& filter) {
+  if (filter.project.empty()) return "nothing is known: no run is in the ledger";
+  return "nothing is known of " + filter.project + ": no run of it is in the ledger";
+}
+
+void PrintImpact(const Impact& impact, const Document& document) {
+  const ImpactFilter& filter = impact.window;
+  const bool narrowed = filter.since || filter.until || !filter.version.empty();
+  if (impact.nothing_known) {
+    std::printf("%s\n", Printable(Ignorance(filter)).c_str());
+  } else if (impact.partitions.empty()) {
+    std::printf("%s%s\n", narrowed ? "no loss was found there" : "no events are missing",
+                impact.totals.events.certain ? "" : ", as far as the ledger can tell");
+  } else {
+    if (impact.totals.project_days != 0) PrintTotals(impact.totals);
+    for (const ImpactTotals& other : impact.other_units) PrintTotals(other);
+    for (const ImpactIncident& incident : impact.incidents) PrintIncident(incident);
+    std::printf("\n");
+    PrintDocument(document, document["projects"], "table",
+                  {"project", "events_missing", "events_expected", "certain"});
+  }
+  PrintUnknown(impact);
 }
 
 }  // namespace
@@ -119,20 +177,24 @@ int Alerts(const Settings& settings, const AlertsOptions& options) {
   auto ledgers = Open(settings);
   if (!ledgers) return Report(ledgers.error());
   std::vector<AlertRow> alerts;
+  bool firing = false;
   for (LedgerView& view : ledgers->views) {
     auto rows = view.Alerts(options.state == "all" ? "" : options.state);
+    auto open = options.fail ? view.Alerts("firing") : Result<std::vector<AlertRow>>();
     if (!rows) return Report(rows.error());
+    if (!open) return Report(open.error());
+    firing = firing || !open->empty();
     alerts.insert(alerts.end(), rows->begin(), rows->end());
   }
   const Document document = AlertsDocument(alerts);
-  Print(document, document, settings.format,
-        {"state", "severity", "rule", "starts_at", "labels.server", "labels.project", "labels.day",
-         "labels.format", "cause", "version", "summary"});
   if (alerts.empty() && settings.format == "table") {
-    std::printf("no %s alerts\n", options.state == "all" ? "" : options.state.c_str());
+    std::printf("no %salerts\n", options.state == "all" ? "" : (options.state + " ").c_str());
+  } else {
+    PrintDocument(document, document, settings.format,
+                  {"starts_at", "severity", "rule", "version", "summary", "state", "ends_at",
+                   "cause", "labels.server", "labels.project", "labels.day", "labels.format",
+                   "labels.source", "incident"});
   }
-  const bool firing = std::any_of(alerts.begin(), alerts.end(),
-                                  [](const AlertRow& alert) { return alert.state == "firing"; });
   return options.fail && firing ? kFound : kDone;
 }
 
@@ -145,35 +207,37 @@ int Timeline(const Settings& settings, const TimelineOptions& options) {
   auto input = ReadTimelineInput(ledgers->views, options.project, options.day, options.server);
   if (!input) return Report(input.error());
   const Document document = TimelineDocument(*input);
-  Print(document, document, settings.format,
-        {"at", "kind", "server", "day", "format", "run", "version", "before", "existing", "fresh",
-         "duplicates", "deleted", "written", "lost", "missing", "cause", "verdict"});
-  if (document.empty() && settings.format == "table") std::printf("nothing is known of it\n");
+  if (document.empty() && settings.format == "table") {
+    std::printf("nothing is known of %s\n", Printable(options.project).c_str());
+    return kDone;
+  }
+  Document rows = document;
+  for (Document& row : rows) {
+    if (const std::string note = NoteOf(row); !note.empty()) row["note"] = note;
+  }
+  PrintDocument(document, rows, settings.format,
+                {"at",         "kind",    "server",    "day",      "format",  "lost",    "missing",
+                 "cause",      "note",    "before",    "existing", "fresh",   "written", "version",
+                 "duplicates", "deleted", "recovered", "run",      "verdict", "unit"});
   return kDone;
 }
 
 int ReportImpact(const Settings& settings, const ImpactOptions& options) {
-  ImpactFilter filter;
-  auto since = MaybeTime(options.since), until = MaybeTime(options.until);
-  if (!since) return Report(since.error());
-  if (!until) return Report(until.error());
-  filter.since = *since;
-  filter.until = *until;
-  filter.version = options.version;
-  filter.project = options.project;
+  const auto filter = FilterOf(options);
+  if (!filter) return Report(filter.error());
   auto ledgers = Open(settings);
   if (!ledgers) return Report(ledgers.error());
-  auto input = ReadImpactInput(ledgers->views, filter, Formats(ledgers->config));
+  auto input = ReadImpactInput(ledgers->views, *filter, Formats(ledgers->config));
   if (!input) return Report(input.error());
-  const Document document = ImpactDocument(ComputeImpact(*input, filter));
-  if (settings.format == "table") PrintImpactSummary(document);
-  const bool csv = settings.format == "csv";
-  Print(document, document[csv ? "partitions" : "projects"], settings.format,
-        csv ? std::vector<std::string_view>{"server", "project", "day", "format", "unit",
-                                            "expected", "actual", "missing", "surplus", "cause",
-                                            "version", "previous_version", "first_loss_at",
-                                            "last_loss_at", "runs", "verdict"}
-            : std::vector<std::string_view>{"project", "events_missing", "events_expected",
-                                            "certain"});
-  return kDone;
+  const Impact impact = ComputeImpact(*input, *filter);
+  const Document document = ImpactDocument(impact);
+  if (settings.format == "table") {
+    PrintImpact(impact, document);
+  } else {
+    PrintDocument(document, document["partitions"], settings.format,
+                  {"server", "project", "day", "format", "unit", "expected", "actual", "missing",
+                   "surplus", "cause", "version", "previous_version", "first_loss_at",
+                   "last_loss_at", "runs", "verdict"});
+  }
+  return impact.nothing_known ? kCannotTell : kDone;
 }

@@ -11,7 +11,10 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "monitor/app/log_words.h"
 #include "monitor/app/operator_inbox.h"
+#include "monitor/ledger_view.h"
+#include "rules/incident.h"
 
 namespace {
 
@@ -25,8 +28,8 @@ constexpr int64_t kMaxLagBytes = int64_t{64} << 20;
 // DESIGN section 10: stop growing before the disk has less than 5 % or 1 GiB free.
 bool DiskNearlyFull(const std::string& ledger) {
   struct statvfs disk {};
-  const std::string directory = std::filesystem::absolute(ledger).parent_path();
-  if (statvfs(directory.c_str(), &disk) != 0) return false;
+  const std::string directory = std::filesystem::path(ledger).parent_path();
+  if (statvfs(directory.empty() ? "." : directory.c_str(), &disk) != 0) return false;
   const auto free = static_cast<double>(disk.f_bavail) * static_cast<double>(disk.f_frsize);
   const auto size = static_cast<double>(disk.f_blocks) * static_cast<double>(disk.f_frsize);
   return free < std::min(0.05 * size, 1024.0 * 1024 * 1024);
@@ -67,8 +70,8 @@ Result<void> Session::Open() {
   timer_ = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
   const itimerspec every_second{{1, 0}, {1, 0}};
   timerfd_settime(timer_, 0, &every_second, nullptr);
-  started_ = clock_.Now();
-  if (auto ok = ReopenLedger(); !ok) return ok;
+  started_ = collector_beat_ = ledger_beat_ = clock_.Now();
+  if (auto ok = OpenLedger(); !ok) return ok;
   next_log_id_ = ledger_->next_log_id();
   TailOptions options;
   options.clock = &clock_;
@@ -82,19 +85,6 @@ Result<void> Session::Open() {
   }
   states_.resize(sources_.size());
   for (SourceState& state : states_) state.since = state.updated = started_;
-  Publish();
-  return {};
-}
-
-Result<void> Session::ReopenLedger() {
-  reader_.reset();
-  ledger_.reset();
-  auto ledger = Ledger::Open({config_.ledger, config_.server}, config_, rules_);
-  if (!ledger) return tl::unexpected<Error>(ledger.error());
-  auto reader = StatusReader::Open(config_.ledger, config_);
-  if (!reader) return tl::unexpected<Error>(reader.error());
-  ledger_ = std::move(*ledger);
-  reader_ = std::move(*reader);
   return {};
 }
 
@@ -104,7 +94,13 @@ void Session::Collect() {
   while (!stopping_) {
     const bool any = FillAll();
     NoteSources();
-    if (!any) WaitForWork();
+    {
+      const std::lock_guard lock(mutex_);
+      collector_beat_ = clock_.Now();
+    }
+    if (any) continue;
+    if (read_through_ < 0) read_through_ = handed_;
+    WaitForWork();
   }
 }
 
@@ -116,10 +112,16 @@ bool Session::FillAll() {
     if (!source->Fill(batch, kBatchBytes)) continue;
     any = true;
     batch.observed_at = clock_.Now();
-    if (!queue_.Push(std::move(batch))) return false;
-    if (stopping_) return false;
+    if (!Hand(std::move(batch)) || stopping_) break;
   }
   return any;
+}
+
+// False: the ledger thread has ended. While it takes nothing, the sources' lag is still noted.
+bool Session::Hand(Batch batch) {
+  while (!queue_.WaitForRoom(kTick)) NoteSources();
+  ++handed_;
+  return queue_.Push(std::move(batch));
 }
 
 void Session::WaitForWork() {
@@ -139,22 +141,23 @@ void Session::NoteSources() {
   const Time now = clock_.Now();
   for (size_t i = 0; i < sources_.size(); ++i) {
     SourceState& state = states_[i];
-    std::string problem;
+    std::string reason, path;
     for (const TailProblem& found : sources_[i]->problems()) {
       if (found.expected) continue;
-      problem = found.path + ": " + std::string(found.reason);
+      reason = found.reason;
+      path = found.path;
     }
     state.lag_bytes = sources_[i]->lag_bytes();
-    if (problem.empty() && state.lag_bytes > kMaxLagBytes) problem = "more than 64 MiB behind";
-    if (!state.problem.empty()) {
+    if (reason.empty() && state.lag_bytes > kMaxLagBytes) reason = "more than 64 MiB behind";
+    if (!state.reason.empty()) {
       const auto blind = std::chrono::duration<double>(now - state.updated).count();
-      state.blind_seconds[state.problem.substr(state.problem.find(": ") + 2)] +=
-          std::max(0.0, blind);
+      state.blind_seconds[state.reason] += std::max(0.0, blind);
     }
     state.updated = now;
-    if (problem == state.problem) continue;
-    state.problem = problem;
-    state.since = now;
+    if (reason == state.reason && path == state.path) continue;
+    if (state.reason.empty() || reason.empty()) state.since = now;
+    state.reason = reason;
+    state.path = path;
     state.changed = true;
   }
 }
@@ -166,13 +169,11 @@ void Session::Keep() {
   for (;;) {
     const auto batch = queue_.Pop(std::max(milliseconds(1), next_tick - clock_.SinceBoot()));
     if (!batch && queue_.closed()) return;
-    if (batch) {
-      if (!CommitPatiently(*batch)) return;
-      Publish();
-    }
+    // Told to stop while nothing can be written: the collector must not wait for room.
+    if (batch && !CommitPatiently(*batch)) return queue_.Close();
     if (clock_.SinceBoot() < next_tick) continue;
-    Tick();
-    Publish();
+    Note(Tick());
+    ++ledger_changes_;
     next_tick = clock_.SinceBoot() + kTick;
   }
 }
@@ -181,23 +182,14 @@ void Session::Keep() {
 // was committed, so the next start reads it again.
 bool Session::CommitPatiently(const Batch& batch) {
   for (;;) {
-    auto done = CommitOnce(batch);
-    const std::string trouble = done ? "" : done.error().message;
-    {
-      const std::lock_guard lock(mutex_);
-      if (trouble.empty() != trouble_.empty()) {
-        if (trouble.empty()) spdlog::info("ledger writable again");
-        if (!trouble.empty())
-          spdlog::error("ledger cannot be written, reading stops error=\"{}\"", trouble);
-      }
-      trouble_ = trouble;
+    const auto done = CommitOnce(batch);
+    Note(done);
+    ++ledger_changes_;
+    if (done) {
+      ++committed_;
+      return true;
     }
-    if (done) return true;
-    if (done.error().kind != Error::Kind::kLedgerFull) {
-      if (auto reopened = ReopenLedger(); !reopened) {
-        spdlog::error("ledger cannot be opened error=\"{}\"", reopened.error().message);
-      }
-    }
+    if (stopping_) return false;
     pollfd stop{stop_event_, POLLIN, 0};
     poll(&stop, 1, static_cast<int>(kTick.count()));
     if (stopping_) return false;
@@ -205,81 +197,151 @@ bool Session::CommitPatiently(const Batch& batch) {
 }
 
 Result<void> Session::CommitOnce(const Batch& batch) {
-  if (!ledger_) {
-    if (auto reopened = ReopenLedger(); !reopened) return reopened;
-  }
-  if (DiskNearlyFull(config_.ledger)) {
-    return Fail(Error::Kind::kLedgerFull, config_.ledger + ": the disk is nearly full");
-  }
+  if (auto ok = MakeWritable(); !ok) return ok;
   auto done = ledger_->Commit(batch);
-  if (!done) return tl::unexpected<Error>(done.error());
+  if (done) return {};
+  // Whether it was committed is unknown; a ledger opened anew knows.
+  if (done.error().kind != Error::Kind::kLedgerFull) ledger_.reset();
+  return tl::unexpected<Error>(done.error());
+}
+
+// What is written to a file that was deleted is lost at the next start, and a new one would begin
+// in the middle of the logs: only the ledger that was opened first is written.
+Result<void> Session::MakeWritable() {
+  struct stat found {};
+  const bool same = stat(config_.ledger.c_str(), &found) == 0 && found.st_dev == file_.device &&
+                    found.st_ino == file_.inode;
+  if (!same) ledger_.reset();
+  if (!ledger_) {
+    if (auto opened = OpenLedger(); !opened) return opened;
+  }
+  if (!DiskNearlyFull(config_.ledger)) return {};
+  return Fail(Error::Kind::kLedgerFull, config_.ledger + ": the disk is nearly full");
+}
+
+Result<void> Session::OpenLedger() {
+  if (!file_.id.empty()) {
+    auto view = LedgerView::Open(config_.ledger);
+    if (!view || view->ledger_id() != file_.id) {
+      return Fail(Error::Kind::kLedger,
+                  config_.ledger +
+                      ": the ledger is gone, or another one is in its place; put it back, or "
+                      "restart rollcall to go on with what is there");
+    }
+  }
+  auto ledger = Ledger::Open({config_.ledger, config_.server}, config_, rules_);
+  if (!ledger) return tl::unexpected<Error>(ledger.error());
+  auto view = LedgerView::Open(config_.ledger);
+  if (!view) return tl::unexpected<Error>(view.error());
+  auto reader = StatusReader::Open(config_.ledger, config_);
+  if (!reader) return tl::unexpected<Error>(reader.error());
+  struct stat found {};
+  stat(config_.ledger.c_str(), &found);
+  file_ = {view->ledger_id(), found.st_dev, found.st_ino};
+  ledger_ = std::move(*ledger);
+  const std::lock_guard lock(reader_mutex_);
+  reader_ = std::move(*reader);
   return {};
 }
 
-void Session::Tick() {
-  if (!ledger_ || DiskNearlyFull(config_.ledger)) return;
+Result<void> Session::Tick() {
+  if (auto ok = MakeWritable(); !ok) return ok;
+  TakeInbox();
+  if (auto ok = ReportSources(); !ok) return ok;
+  return ledger_->Tick(clock_.Now());
+}
+
+void Session::TakeInbox() {
   struct stat inbox {};
   const bool there = stat(config_.operator_db.c_str(), &inbox) == 0;
   const Time changed =
       Time(milliseconds(inbox.st_mtim.tv_sec * 1000 + inbox.st_mtim.tv_nsec / 1000000));
-  if (there && changed != operator_db_read_) {
-    auto taken = TakeOperatorFacts(config_.operator_db, *ledger_, clock_.Now());
-    if (taken) operator_db_read_ = changed;
-    if (!taken) spdlog::warn("operator.db not read error=\"{}\"", taken.error().message);
-  }
-  ReportSources();
-  if (auto done = ledger_->Tick(clock_.Now()); !done) {
-    spdlog::warn("tick failed error=\"{}\"", done.error().message);
-  }
+  if (!there || changed == operator_db_read_) return;
+  auto taken = TakeOperatorFacts(config_.operator_db, *ledger_, clock_.Now());
+  if (taken) operator_db_read_ = changed;
+  const std::string trouble = taken ? "" : taken.error().message;
+  if (trouble == inbox_trouble_) return;
+  inbox_trouble_ = trouble;
+  if (!taken) spdlog::warn("operator.db not read error={}", LogWords(trouble));
 }
 
-void Session::ReportSources() {
+Result<void> Session::ReportSources() {
   std::vector<SourceObservation> observations;
   {
     const std::lock_guard lock(mutex_);
     for (size_t i = 0; i < states_.size(); ++i) {
       SourceState& state = states_[i];
-      if (!state.changed && state.problem.empty()) continue;
+      if (!state.changed && state.reason.empty()) continue;
       state.changed = false;
-      observations.push_back({sources_[i]->name(), state.problem, state.since});
+      observations.push_back({sources_[i]->name(), state.reason, state.since, state.path});
     }
   }
   for (const SourceObservation& source : observations) {
-    if (auto done = ledger_->ReportSource(source, clock_.Now()); !done) {
-      spdlog::warn("source not reported error=\"{}\"", done.error().message);
-    }
+    if (auto done = ledger_->ReportSource(source, clock_.Now()); !done) return done;
   }
+  return {};
 }
 
-void Session::Publish() {
-  RollcallStatus status = this->status();
-  if (reader_) {
-    if (auto ok = reader_->Read(status); !ok) {
-      spdlog::warn("status not read error=\"{}\"", ok.error().message);
-    }
+// Says it once when writing begins to fail, and once when it works again.
+void Session::Note(const Result<void>& done) {
+  const std::string trouble = done ? "" : done.error().message;
+  const std::lock_guard lock(mutex_);
+  if (done) ledger_beat_ = clock_.Now();
+  if (trouble.empty() && !trouble_.empty()) spdlog::info("ledger writable again");
+  if (!trouble.empty() && trouble_.empty()) {
+    spdlog::error("ledger cannot be written, reading stops error={}", LogWords(trouble));
   }
+  trouble_ = trouble;
+}
+
+// --- any thread ---
+
+RollcallStatus Session::status() const {
+  RollcallStatus status = LedgerStatus();
   status.ledger_bytes = FileSize(config_.ledger) + FileSize(config_.ledger + "-wal");
   const std::lock_guard lock(mutex_);
-  const Time now = clock_.Now();
-  if (trouble_.empty()) status.heartbeats["ledger"] = Seconds(now);
+  AddSources(status);
+  if (!trouble_.empty()) AddTrouble(status);
+  return status;
+}
+
+// Read again only when something changed; a commit itself costs nothing here.
+RollcallStatus Session::LedgerStatus() const {
+  const std::lock_guard lock(reader_mutex_);
+  const int64_t changes = ledger_changes_;
+  if (changes == read_changes_) return read_status_;
+  if (auto ok = reader_->Read(read_status_); !ok) {
+    spdlog::warn("status not read error={}", LogWords(ok.error().message));
+  }
+  read_changes_ = changes;
+  return read_status_;
+}
+
+void Session::AddSources(RollcallStatus& status) const {
+  status.heartbeats["collector"] = Seconds(collector_beat_);
+  status.heartbeats["ledger"] = Seconds(ledger_beat_);
+  const double watched = std::chrono::duration<double>(clock_.Now() - started_).count();
   for (size_t i = 0; i < states_.size(); ++i) {
     const SourceState& state = states_[i];
     SourceStatus& source = status.sources[config_.compaction_logs[i].name];
-    source.up = state.problem.empty();
+    source.up = state.reason.empty();
     source.lag_bytes = state.lag_bytes;
     source.blind_seconds = state.blind_seconds;
     double blind = 0;
     for (const auto& [reason, seconds] : state.blind_seconds) blind += seconds;
-    const double watched = std::chrono::duration<double>(now - started_).count();
     source.coverage_ratio = watched > 0 ? std::clamp(1 - blind / watched, 0.0, 1.0) : 1.0;
-    status.heartbeats["collector"] = Seconds(state.updated);
   }
-  status_ = std::move(status);
 }
 
-RollcallStatus Session::status() const {
-  const std::lock_guard lock(mutex_);
-  return status_;
+// The ledger cannot hold the alert that it cannot be written.
+void Session::AddTrouble(RollcallStatus& status) const {
+  constexpr const char* kRule = "blind";
+  constexpr const char* kSeverity = "critical";
+  status.ledger_writable = false;
+  status.alerts.insert(status.alerts.begin(), {kRule, kSeverity, config_.server, "", true});
+  status.incidents.push_back(
+      {IncidentId(kRule, config_.server, ""), "ledger_not_writable", "", kSeverity, true, 0, 0});
+  for (RuleStatus& rule : status.rules) rule.firing += rule.rule == kRule;
 }
 
 std::string Session::trouble() const {

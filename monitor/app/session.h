@@ -19,8 +19,8 @@
 // and a stop event) fills batches, a bounded queue hands them over, a ledger thread commits them
 // and lets time pass. A reload ends one session and begins the next.
 //
-// When the ledger cannot be written (a full disk) the batch is kept and tried again every second;
-// the queue fills, reading stops, and the log files are the buffer.
+// When the ledger cannot be written (a full disk, a directory that is gone) the batch is kept and
+// tried again every second; the queue fills, reading stops, and the log files are the buffer.
 class Session {
  public:
   // Opens the ledger and all sources; nothing runs when that fails.
@@ -28,55 +28,80 @@ class Session {
   // Stops source to sink: what was read is committed unless the ledger cannot be written.
   ~Session();
 
-  // A copy of the newest snapshot. Any thread.
+  // What /metrics says, as of now. Any thread; it costs what is open in the ledger.
   RollcallStatus status() const;
   // Empty: facts are being committed. Else why not. Any thread.
   std::string trouble() const;
+  // Whether everything that was in the logs at the start is in the ledger. Any thread.
+  bool caught_up() const { return read_through_ >= 0 && committed_ >= read_through_; }
   const Config& config() const { return config_; }
 
  private:
-  Session(Config config, const Clock& clock);
-  Result<void> Open();
-
-  void Collect();
-  bool FillAll();
-  void WaitForWork();
-  void NoteSources();
-
-  void Keep();
-  bool CommitPatiently(const Batch& batch);
-  Result<void> CommitOnce(const Batch& batch);
-  Result<void> ReopenLedger();
-  void Tick();
-  void ReportSources();
-  void Publish();
-
-  const Config config_;
-  const Clock& clock_;
-  const RuleEngine rules_;
-  std::unique_ptr<Ledger> ledger_;                       // ledger thread once running
-  std::unique_ptr<StatusReader> reader_;                 // ledger thread
-  std::vector<std::unique_ptr<CompactionLog>> sources_;  // collector thread once running
-  uint32_t next_log_id_ = 1;
-  Queue<Batch> queue_{4};
-  int stop_event_ = -1;
-  int timer_ = -1;
-  std::atomic<bool> stopping_{false};
-  Time operator_db_read_{};
-
-  mutable std::mutex mutex_;  // guards what follows
-  RollcallStatus status_;
-  std::string trouble_;
+  // Which file is written, to notice that its path names another one.
+  struct LedgerFile {
+    std::string id;
+    uint64_t device = 0, inode = 0;
+  };
   struct SourceState {
-    std::string problem;  // empty: watched
+    std::string reason, path;  // why it is not watched; empty: it is
     Time since{};
     Time updated{};
     bool changed = false;
     int64_t lag_bytes = 0;
     std::map<std::string, double> blind_seconds;
   };
-  std::vector<SourceState> states_;
+
+  Session(Config config, const Clock& clock);
+  Result<void> Open();
+
+  void Collect();
+  bool FillAll();
+  bool Hand(Batch batch);
+  void WaitForWork();
+  void NoteSources();
+
+  void Keep();
+  bool CommitPatiently(const Batch& batch);
+  Result<void> CommitOnce(const Batch& batch);
+  Result<void> MakeWritable();
+  Result<void> OpenLedger();
+  Result<void> Tick();
+  void TakeInbox();
+  Result<void> ReportSources();
+  void Note(const Result<void>& done);
+
+  RollcallStatus LedgerStatus() const;
+  void AddSources(RollcallStatus& status) const;
+  void AddTrouble(RollcallStatus& status) const;
+
+  const Config config_;
+  const Clock& clock_;
+  const RuleEngine rules_;
+  std::unique_ptr<Ledger> ledger_;                       // ledger thread once running
+  LedgerFile file_;                                      // ledger thread once running
+  Time operator_db_read_{};                              // ledger thread
+  std::string inbox_trouble_;                            // ledger thread
+  std::vector<std::unique_ptr<CompactionLog>> sources_;  // collector thread once running
+  uint32_t next_log_id_ = 1;
+  Queue<Batch> queue_{4};
+  int64_t handed_ = 0;  // batches; collector thread
+  int stop_event_ = -1;
+  int timer_ = -1;
   Time started_{};
+  std::atomic<bool> stopping_{false};
+  std::atomic<int64_t> committed_{0};      // batches
+  std::atomic<int64_t> read_through_{-1};  // batches handed when all logs had first been read
+  std::atomic<int64_t> ledger_changes_{1};
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::string trouble_;
+  std::vector<SourceState> states_;
+  Time collector_beat_{}, ledger_beat_{};
+
+  mutable std::mutex reader_mutex_;  // guards what follows
+  std::unique_ptr<StatusReader> reader_;
+  mutable RollcallStatus read_status_;
+  mutable int64_t read_changes_ = 0;  // ledger_changes_ when it was read
 
   std::thread keeper_;
   std::thread collector_;

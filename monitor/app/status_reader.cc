@@ -1,7 +1,8 @@
 #include "monitor/app/status_reader.h"
 
-#include <map>
+#include <algorithm>
 #include <set>
+#include <utility>
 
 #include "monitor/fact.h"
 #include "rules/tuning.h"
@@ -16,26 +17,44 @@ constexpr const char* kLossy =
     "LEFT JOIN name version ON version.id = lossy.version";
 constexpr const char* kSources = "SELECT name, lines, quarantined FROM source";
 constexpr const char* kHead = "SELECT coalesce(max(last_seq), 0) FROM commits";
+// Open alerts are found by their own index, never by a walk through the history: it holds those
+// that are "<> 'resolved'", and is used only where the query says the same.
 constexpr const char* kAlerts =
-    "SELECT rule, severity, coalesce(server, ''), coalesce(project, ''), count(*) FROM alerts "
-    "WHERE state = 'firing' GROUP BY 1, 2, 3, 4 ORDER BY severity, count(*) DESC LIMIT 1001";
+    "SELECT a.rule, a.severity, coalesce(server.text, ''), coalesce(project.text, '') FROM alert a "
+    "INDEXED BY alert_open LEFT JOIN name server ON server.id = a.server LEFT JOIN name project ON "
+    "project.id = "
+    "a.project "
+    "WHERE a.state <> 'resolved' AND a.state = 'firing' GROUP BY 1, 2, 3, 4 ORDER BY a.severity, "
+    "count(*) DESC, 1, 3, 4";
 constexpr const char* kRules =
-    "SELECT rule, severity, state, count(*) FROM alert WHERE state <> 'resolved' GROUP BY 1, 2, 3";
-// Open incidents, and those that ended within the newest alerts: a resolved one is an explicit 0.
+    "SELECT rule, severity, state, count(*) FROM alert INDEXED BY alert_open WHERE state <> "
+    "'resolved' GROUP BY 1, 2, 3";
+// An incident is called by what its first alert says.
 constexpr const char* kIncidents =
-    "SELECT incident, cause, coalesce(version, ''), min(severity), max(state = 'firing'), "
-    "count(DISTINCT project) FILTER (WHERE state = 'firing' AND project <> '') "
-    "FROM (SELECT * FROM alerts WHERE state = 'firing' UNION ALL "
-    "SELECT * FROM (SELECT * FROM alerts WHERE state = 'resolved' ORDER BY id DESC LIMIT 1000)) "
-    "GROUP BY incident";
+    "SELECT a.incident, first.cause, coalesce(version.text, ''), min(a.severity), "
+    "count(DISTINCT nullif(a.project, 0)) FROM alert a INDEXED BY alert_open JOIN alert first ON "
+    "first.id = "
+    "(SELECT id FROM alert WHERE incident = a.incident ORDER BY id LIMIT 1) "
+    "LEFT JOIN name version ON version.id = first.version "
+    "WHERE a.state <> 'resolved' AND a.state = 'firing' GROUP BY a.incident";
 // Customers' events once: per project and day the highest expected of its copies less the highest
 // min(actual, expected) (DESIGN section 3), in the format that stands for the day.
-constexpr const char* kIncidentLosses =
-    "SELECT open.incident, open.project, open.day, b.format, "
+constexpr const char* kLosses =
+    "SELECT open.incident, open.project, open.day, format.text, "
     "max(b.actual + b.missing - b.surplus) - max(min(b.actual, b.actual + b.missing - b.surplus)) "
-    "FROM (SELECT DISTINCT incident, project, day FROM alert WHERE state = 'firing' AND rule IN "
-    "('count_drop', 'lost_in_gap') AND project <> 0) open "
-    "JOIN balance b ON b.project = open.project AND b.day = open.day GROUP BY 1, 2, 3, 4";
+    "FROM (SELECT DISTINCT incident, project, day FROM alert INDEXED BY alert_open WHERE state <> "
+    "'resolved' AND state = "
+    "'firing' AND rule IN ('count_drop', 'lost_in_gap') AND project <> 0) open "
+    "JOIN balance b ON b.project = open.project AND b.day = open.day "
+    "JOIN name format ON format.id = b.format GROUP BY 1, 2, 3, 4";
+// What may have been firing when another process told it.
+constexpr const char* kRecent =
+    "SELECT a.rule, a.severity, coalesce(server.text, ''), coalesce(project.text, ''), a.incident, "
+    "a.cause, coalesce(version.text, '') FROM (SELECT * FROM alert ORDER BY id DESC LIMIT 1000) a "
+    "LEFT JOIN name server ON server.id = a.server LEFT JOIN name project ON project.id = "
+    "a.project "
+    "LEFT JOIN name version ON version.id = a.version WHERE a.starts_at IS NOT NULL ORDER BY a.id "
+    "DESC";
 
 std::string TextAt(const Statement& row, int column) { return std::string(row.Text(column)); }
 
@@ -60,13 +79,31 @@ StatusReader::StatusReader(Database database, const Config& config)
       alerts_(database_.Prepare(kAlerts)),
       rules_(database_.Prepare(kRules)),
       incidents_(database_.Prepare(kIncidents)),
-      incident_losses_(database_.Prepare(kIncidentLosses)) {}
+      losses_(database_.Prepare(kLosses)) {
+  RememberRecent();
+}
+
+void StatusReader::RememberRecent() {
+  Statement recent = database_.Prepare(kRecent);
+  recent.Bind({});
+  while (recent.Step()) {
+    told_[{TextAt(recent, 0), TextAt(recent, 1), TextAt(recent, 2), TextAt(recent, 3)}] = false;
+    IncidentStatus incident;
+    incident.incident = TextAt(recent, 4);
+    incident.cause = TextAt(recent, 5);
+    incident.version = TextAt(recent, 6);
+    incident.severity = TextAt(recent, 1);
+    incident.active = false;
+    incident_[incident.incident] = incident;  // in the end what its first alert says
+  }
+}
 
 Result<void> StatusReader::Read(RollcallStatus& status) {
   database_.Execute("BEGIN");  // one snapshot for all figures
   ReadTotals(status);
   ReadSources(status);
   ReadAlerts(status);
+  ReadRules(status);
   ReadIncidents(status);
   auto done = database_.Commit();
   if (!done) database_.Rollback();
@@ -91,22 +128,47 @@ void StatusReader::ReadTotals(RollcallStatus& status) {
   if (head_.Bind({}).Step()) status.ledger_head_sequence = head_.Integer(0);
 }
 
+// Only the configured ones: a source that was removed is not down.
 void StatusReader::ReadSources(RollcallStatus& status) {
+  status.sources.clear();
+  for (const CompactionLogConfig& log : config_.compaction_logs) status.sources[log.name];
   sources_.Bind({});
   while (sources_.Step()) {
-    SourceStatus& source = status.sources[TextAt(sources_, 0)];
-    source.lines = sources_.Integer(1);
-    source.quarantined_lines = sources_.Integer(2);
+    const auto source = status.sources.find(TextAt(sources_, 0));
+    if (source == status.sources.end()) continue;
+    source->second.lines = sources_.Integer(1);
+    source->second.quarantined_lines = sources_.Integer(2);
   }
 }
 
 void StatusReader::ReadAlerts(RollcallStatus& status) {
+  for (auto& [series, firing] : told_) firing = false;
   status.alerts.clear();
+  status.alerts_overflow = 0;
   alerts_.Bind({});
   while (alerts_.Step()) {
-    status.alerts.push_back(
-        {TextAt(alerts_, 0), TextAt(alerts_, 1), TextAt(alerts_, 2), TextAt(alerts_, 3), true});
+    if (status.alerts.size() >= status.alerts_cap) {
+      ++status.alerts_overflow;
+      continue;
+    }
+    ActiveAlert alert{TextAt(alerts_, 0), TextAt(alerts_, 1), TextAt(alerts_, 2),
+                      TextAt(alerts_, 3), true};
+    told_[{alert.rule, alert.severity, alert.server, alert.project}] = true;
+    status.alerts.push_back(std::move(alert));
   }
+  for (auto it = told_.begin(); it != told_.end();) {
+    const auto here = it++;
+    if (here->second) continue;
+    if (status.alerts.size() >= status.alerts_cap) {
+      told_.erase(here);
+      continue;
+    }
+    const auto& [rule, severity, server, project] = here->first;
+    status.alerts.push_back({rule, severity, server, project, false});
+  }
+}
+
+void StatusReader::ReadRules(RollcallStatus& status) {
   std::map<std::string, RuleStatus> rules;
   for (const RuleKind& rule : Rules()) {
     rules[std::string(rule.name)] = {std::string(rule.name), std::string(rule.severity), 0, 0};
@@ -122,39 +184,48 @@ void StatusReader::ReadAlerts(RollcallStatus& status) {
   for (auto& [name, rule] : rules) status.rules.push_back(std::move(rule));
 }
 
-void StatusReader::ReadIncidents(RollcallStatus& status) {
+// Of each incident the customers' events that are missing.
+std::map<std::string, int64_t> StatusReader::ReadLosses() {
   std::set<std::string> serving;
   for (const CanonicalFilesConfig& files : config_.canonical_files) {
     if (files.serving) serving.insert(files.format);
   }
-  // The serving format stands for the day; without one the format with the smallest loss does.
-  std::map<std::string, std::map<std::pair<int64_t, int64_t>, int64_t>> losses;
-  std::map<int64_t, std::string> names;
-  Statement name = database_.Prepare("SELECT text FROM name WHERE id = ?");
-  incident_losses_.Bind({});
-  while (incident_losses_.Step()) {
-    const int64_t format = incident_losses_.Integer(3);
-    if (!names.contains(format) && name.Bind({Cell::Of(format)}).Step()) {
-      names[format] = TextAt(name, 0);
-    }
-    if (!serving.empty() && !serving.contains(names[format])) continue;
-    auto& days = losses[TextAt(incident_losses_, 0)];
-    const std::pair day{incident_losses_.Integer(1), incident_losses_.Integer(2)};
-    const int64_t lost = incident_losses_.Integer(4);
-    const auto [known, added] = days.emplace(day, lost);
-    if (!added) known->second = std::min(known->second, lost);
+  // The serving format stands for the day; where the day has none, that with the smallest loss.
+  struct DayLoss {
+    bool served = false;
+    int64_t lost = 0;
+  };
+  std::map<std::tuple<std::string, int64_t, int64_t>, DayLoss> days;
+  losses_.Bind({});
+  while (losses_.Step()) {
+    const DayLoss loss{serving.contains(TextAt(losses_, 3)), losses_.Integer(4)};
+    const std::tuple day{TextAt(losses_, 0), losses_.Integer(1), losses_.Integer(2)};
+    DayLoss& known = days.emplace(day, loss).first->second;
+    const bool better = loss.served == known.served ? loss.lost < known.lost : loss.served;
+    if (better) known = loss;
   }
-  status.incidents.clear();
+  std::map<std::string, int64_t> losses;
+  for (const auto& [day, loss] : days) losses[std::get<0>(day)] += loss.lost;
+  return losses;
+}
+
+void StatusReader::ReadIncidents(RollcallStatus& status) {
+  for (auto& [id, incident] : incident_) {
+    incident.active = false;
+    incident.projects = incident.events_missing = 0;
+  }
+  std::map<std::string, int64_t> losses = ReadLosses();
   incidents_.Bind({});
   while (incidents_.Step()) {
-    IncidentStatus incident;
+    IncidentStatus& incident = incident_[TextAt(incidents_, 0)];
     incident.incident = TextAt(incidents_, 0);
     incident.cause = TextAt(incidents_, 1);
     incident.version = TextAt(incidents_, 2);
     incident.severity = TextAt(incidents_, 3);
-    incident.active = incidents_.Integer(4) != 0;
-    incident.projects = incidents_.Integer(5);
-    for (const auto& [day, lost] : losses[incident.incident]) incident.events_missing += lost;
-    status.incidents.push_back(std::move(incident));
+    incident.active = true;
+    incident.projects = incidents_.Integer(4);
+    incident.events_missing = losses[incident.incident];
   }
+  status.incidents.clear();
+  for (const auto& [id, incident] : incident_) status.incidents.push_back(incident);
 }

@@ -1,5 +1,6 @@
 #include "monitor/app/watch.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -10,17 +11,24 @@
 
 #include "dashboards/documents.h"
 #include "dashboards/metrics.h"
+#include "monitor/app/log_words.h"
 #include "monitor/ledger_view.h"
 
 namespace {
 
-// SIGTERM, SIGINT and SIGHUP are read from a descriptor; threads started later inherit the mask.
+constexpr int64_t kMaxFacts = 10'000;
+constexpr size_t kPageBytes = 1 << 20;
+
+// SIGTERM, SIGINT and SIGHUP are read from a descriptor; threads started later inherit the mask. A
+// reader of standard error that goes away must not end the watch.
 int SignalDescriptor() {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return signalfd(-1, &signals, SFD_CLOEXEC);
+  sigset_t blocked = signals;
+  sigaddset(&blocked, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
+  return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 HttpServer::Options ServerOptions(const Config& config) {
@@ -29,24 +37,39 @@ HttpServer::Options ServerOptions(const Config& config) {
   return options;
 }
 
+// A parameter that is a number from `least` on; -1 where it is none.
+int64_t NumberOf(const HttpRequest& request, const char* key, int64_t least, int64_t absent) {
+  const std::string text = request.QueryValue(key);
+  if (text.empty()) return absent;
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole && value >= least ? value : -1;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Watch>> Watch::Start(const Settings& settings, const Clock& clock) {
   auto config = LoadConfig(settings);
-  if (!config) return Fail(Error::Kind::kUsage, config.error().message);
+  if (!config) return tl::unexpected<Error>(config.error());
   if (config->compaction_logs.empty()) {
-    return Fail(Error::Kind::kUsage, "nothing to watch: the configuration has no compaction_logs");
+    return Fail(
+        Error::Kind::kUsage,
+        config->file.empty()
+            ? "nothing to watch: give --config FILE (there is no /etc/rollcall/rollcall.yml)"
+            : config->file + ": nothing to watch: it has no compaction_logs");
   }
   std::unique_ptr<Watch> watch(new Watch(settings, clock, *config));
+  if (auto ok = watch->http_.Start(); !ok) return tl::unexpected<Error>(ok.error());
   auto session = Session::Start(std::move(*config), clock);
   if (!session) return tl::unexpected<Error>(session.error());
+  const std::lock_guard lock(watch->session_mutex_);
   watch->session_ = std::move(*session);
-  if (auto ok = watch->http_.Start(); !ok) return tl::unexpected<Error>(ok.error());
   return watch;
 }
 
 Watch::Watch(const Settings& settings, const Clock& clock, const Config& config)
-    : settings_(settings), clock_(clock), http_(ServerOptions(config)) {
+    : settings_(settings), clock_(clock), listen_(config.listen), http_(ServerOptions(config)) {
   AddRoutes();
 }
 
@@ -60,7 +83,16 @@ void Watch::AddRoutes() {
     return healthy;
   });
   http_.Get("/-/ready", [this](const HttpRequest&) { return Ready(); });
-  http_.Get("/api/v1/facts", [this](const HttpRequest& request) { return Facts(request); });
+  http_.Get("/api/v1/facts", [this](const HttpRequest& request) {
+    if (!pages_.try_acquire()) {
+      return ErrorResponse(503, "busy", "two pages of facts are being made; ask again");
+    }
+    struct Release {
+      std::counting_semaphore<2>& pages;
+      ~Release() { pages.release(); }
+    } const release{pages_};
+    return Facts(request);
+  });
   http_.Post("/-/reload", [this](const HttpRequest& request) {
     if (!request.FromLoopback()) {
       return ErrorResponse(403, "forbidden", "reload is for this machine alone");
@@ -70,14 +102,16 @@ void Watch::AddRoutes() {
   });
 }
 
+RollcallStatus Watch::status() {
+  const std::lock_guard lock(session_mutex_);
+  RollcallStatus status = session_ ? session_->status() : last_status_;
+  if (!session_) status.ledger_writable = false;
+  status.config_last_reload_successful = reload_successful_;
+  return status;
+}
+
 HttpResponse Watch::Metrics() {
-  RollcallStatus status;
-  {
-    const std::lock_guard lock(session_mutex_);
-    if (session_) status = session_->status();
-    status.ledger_writable = session_ && session_->trouble().empty();
-    status.config_last_reload_successful = reload_successful_;
-  }
+  RollcallStatus status = this->status();
   status.version = ROLLCALL_VERSION;
   status.process = ReadProcessUsage();
   status.heartbeats["http"] = static_cast<double>(clock_.Now().time_since_epoch().count()) / 1000;
@@ -88,73 +122,102 @@ HttpResponse Watch::Metrics() {
 }
 
 // The facts after a sequence number, at most `limit`, oldest first: what a shipper or an auditor
-// pages.
+// pages. A page of large facts ends early; only an empty one is the end.
 HttpResponse Watch::Facts(const HttpRequest& request) {
-  const auto number = [&](const char* key, int64_t absent) {
-    const std::string text = request.QueryValue(key);
-    int64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty()) return absent;
-    return error == std::errc() && end == text.data() + text.size() && value >= 0 ? value : -1;
-  };
-  const int64_t after = number("after", 0);
-  const int64_t limit = number("limit", 1000);
-  if (after < 0 || limit < 1 || limit > 10'000) {
-    return ErrorResponse(400, "bad_request", "after and limit are numbers, limit at most 10000");
+  const int64_t after = NumberOf(request, "after", 0, 0);
+  const int64_t limit = NumberOf(request, "limit", 1, 1000);
+  if (after < 0 || limit < 0 || limit > kMaxFacts) {
+    return ErrorResponse(400, "bad_request",
+                         "after is a sequence number, limit a number from 1 to 10000");
   }
   std::string ledger;
   {
     const std::lock_guard lock(session_mutex_);
-    if (!session_) return ErrorResponse(503, "not_ready", "reloading");
+    if (!session_) return ErrorResponse(503, "not_ready", no_session_);
     ledger = session_->config().ledger;
   }
   auto view = LedgerView::Open(ledger);
   if (!view) return ErrorResponse(503, "ledger", view.error().message);
-  Document facts = Document::array();
-  auto read = view->FactsAfter(after, limit,
-                               [&](const FactEntry& fact) { facts.push_back(FactDocument(fact)); });
+  std::string page = "[";  // text, not a document: many readers at once must not take much memory
+  auto read = view->FactsAfter(after, limit, [&](const FactEntry& fact) {
+    if (page.size() > kPageBytes) return;
+    if (page.size() > 1) page += ",";
+    page += Write(FactDocument(fact), -1);
+  });
   if (!read) return ErrorResponse(503, "ledger", read.error().message);
-  return JsonResponse(Write(facts, -1));
+  return JsonResponse(page + "]");
+}
+
+std::string Watch::WhyNotReady() {
+  const std::lock_guard lock(session_mutex_);
+  if (!session_) return no_session_;
+  const std::string trouble = session_->trouble();
+  if (!trouble.empty()) return trouble;
+  return session_->caught_up() ? "" : "catching up with what was in the logs at the start";
 }
 
 HttpResponse Watch::Ready() {
-  const std::lock_guard lock(session_mutex_);
-  const std::string trouble = session_ ? session_->trouble() : "reloading";
-  if (!trouble.empty()) return ErrorResponse(503, "not_ready", trouble);
+  const std::string why = WhyNotReady();
+  if (!why.empty()) return ErrorResponse(503, "not_ready", why);
   HttpResponse ready;
   ready.body = "rollcall is ready\n";
   return ready;
 }
 
+Result<Config> Watch::ReadAgain() {
+  auto config = LoadConfig(settings_);
+  if (!config) return config;
+  if (config->compaction_logs.empty()) {
+    return Fail(Error::Kind::kUsage,
+                config->file + ": nothing to watch: it has no compaction_logs");
+  }
+  if (config->listen != listen_) {
+    return Fail(Error::Kind::kUsage, config->file + ": listen: changing " + listen_ + " to " +
+                                         config->listen + " takes a restart; nothing was changed");
+  }
+  return config;
+}
+
 Result<void> Watch::Reload() {
   const std::lock_guard one(reload_mutex_);
-  auto config = LoadConfig(settings_);
-  if (!config || config->compaction_logs.empty()) {
+  auto config = ReadAgain();
+  if (!config) {
+    spdlog::error("configuration not reloaded error={}", LogWords(config.error().message));
     const std::lock_guard lock(session_mutex_);
     reload_successful_ = false;
-    const std::string why = config ? "it has no compaction_logs" : config.error().message;
-    spdlog::error("configuration not reloaded error=\"{}\"", why);
-    return Fail(Error::Kind::kUsage, why);
+    return tl::unexpected<Error>(config.error());
   }
   std::unique_ptr<Session> old;
   {
     const std::lock_guard lock(session_mutex_);
+    if (session_) last_status_ = session_->status();
+    no_session_ = "reloading";
     old = std::move(session_);
   }
-  const Config previous = old->config();
+  const Config previous = old ? old->config() : *config;
   old.reset();  // the ledger has one writer: the old session ends before the new one begins
   auto session = Session::Start(std::move(*config), clock_);
   Result<void> result;
   if (!session) {
     result = tl::unexpected<Error>(session.error());
-    spdlog::error("configuration not applied error=\"{}\"", session.error().message);
+    spdlog::error("configuration not applied error={}", LogWords(session.error().message));
     session = Session::Start(previous, clock_);
   }
   const std::lock_guard lock(session_mutex_);
   reload_successful_ = result.has_value();
   if (session) session_ = std::move(*session);
+  if (!session) no_session_ = session.error().message;
   if (result) spdlog::info("configuration reloaded");
   return result;
+}
+
+void Watch::Tend() {
+  {
+    const std::lock_guard lock(session_mutex_);
+    if (session_) return;
+  }
+  // Logged there; the next call tries again.
+  [[maybe_unused]] const auto done = Reload();
 }
 
 int RunWatch(const Settings& settings) {
@@ -166,8 +229,14 @@ int RunWatch(const Settings& settings) {
   auto watch = Watch::Start(settings, clock);
   if (!watch) return Report(watch.error());
   spdlog::info("watching port={}", (*watch)->port());
-  signalfd_siginfo signal{};
-  while (read(signals, &signal, sizeof signal) == sizeof signal) {
+  for (;;) {
+    pollfd waiting{signals, POLLIN, 0};
+    poll(&waiting, 1, 1000);
+    signalfd_siginfo signal{};
+    if (read(signals, &signal, sizeof signal) != sizeof signal) {
+      (*watch)->Tend();
+      continue;
+    }
     if (signal.ssi_signo != SIGHUP) break;
     if (auto done = (*watch)->Reload(); !done) continue;  // logged there; the old one stays
   }
