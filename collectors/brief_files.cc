@@ -41,9 +41,10 @@ void BriefFiles::Listed(const std::string& path) {
 }
 
 std::vector<std::string> BriefFiles::TakeLost() {
-  for (auto& [cookie, renamed] : renamed_) {
-    if (renamed.written) lost_.push_back(std::move(renamed.path));
+  for (auto renamed = renamed_.begin(); renamed != renamed_.end();) {
+    const bool gone = std::exchange(renamed->second.late, true);
+    if (gone && renamed->second.written) lost_.push_back(renamed->second.path);
+    renamed = gone ? renamed_.erase(renamed) : std::next(renamed);
   }
-  renamed_.clear();
   return std::exchange(lost_, {});
 }

@@ -18,7 +18,8 @@ class BriefFiles {
   void Deleted(const std::string& path);
   // Somebody has seen it.
   void Listed(const std::string& path);
-  // Where they were last, each once. After all events that there are now.
+  // Where they were last, each once. After all events that there are now: of a rename that may be
+  // the first half only, so that it counts as gone the next time.
   std::vector<std::string> TakeLost();
 
  private:
@@ -26,6 +27,7 @@ class BriefFiles {
     std::string path;
     bool unlisted = false;
     bool written = false;
+    bool late = false;  // its second half was not among the events of its first
   };
   std::map<std::string, bool> unlisted_;  // by path: whether it was written to
   std::map<uint32_t, Renamed> renamed_;   // by cookie: on its way

@@ -41,6 +41,22 @@ bool FollowedFiles::TakeHints() {
 
 void FollowedFiles::List() {
   listed_at_ = clock_->SinceBoot();
+  const auto is_gone = [](const auto& file) { return !file->listed && !file->input; };
+  // A directory in which files are renamed while it is read may hide one of them.
+  for (int attempt = 0; attempt < 4; ++attempt) {
+    ReadDirectories();
+    if (!follow_ || std::none_of(files_.begin(), files_.end(), is_gone)) break;
+  }
+  LookAtUnlisted();
+  for (auto& file : files_) {
+    if (!is_gone(file)) continue;
+    by_inode_.erase({file->name.state.device, file->name.state.inode});
+    gone_.push_back(std::move(file));
+  }
+  std::erase(files_, nullptr);
+}
+
+void FollowedFiles::ReadDirectories() {
   for (int attempt = 0; attempt < 8; ++attempt) {
     listing_ = ListLogs(patterns_, follow_);
     if (!follow_) break;
@@ -58,18 +74,9 @@ void FollowedFiles::List() {
     watch_.Listed(found.Path());
     if (!found.unreadable_archive) Merge(found, order++);
   }
-  for (const ListingProblem& problem : listing_.problems) watch_.Listed(problem.path);
   for (const auto& file : files_) {
     if (!file->listed) MissFromListing(*file);
   }
-  LookAtUnlisted();
-  const auto is_gone = [](const auto& file) { return !file->listed && !file->input; };
-  for (auto& file : files_) {
-    if (!is_gone(file)) continue;
-    by_inode_.erase({file->name.state.device, file->name.state.inode});
-    gone_.push_back(std::move(file));
-  }
-  std::erase(files_, nullptr);
 }
 
 void FollowedFiles::Merge(const ListedLog& found, int order) {

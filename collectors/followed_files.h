@@ -77,6 +77,7 @@ class FollowedFiles {
  private:
   bool TakeHints();
   void List();
+  void ReadDirectories();
   void Merge(const ListedLog& found, int order);
   void MissFromListing(TailedFile& file);
   std::vector<LogPattern> patterns_;

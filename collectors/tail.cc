@@ -235,6 +235,7 @@ int64_t Tail::LagBytes() const {
   int64_t lag = 0;
   for (const auto& file : files_.all()) {
     if (file->finished || file->copy_of != nullptr || file->input.is_pipe()) continue;
+    if (file->incomplete) continue;  // mostly of a log that was read: nobody can know yet
     if (file->at_end && !file->pending && (file->archive || file->name.rotated)) continue;
     const auto state = file->input ? StateOf(file->input.fd()) : std::nullopt;
     const int64_t size = state ? state->size : file->name.state.size;

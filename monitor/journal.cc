@@ -141,12 +141,13 @@ Result<void> Journal::MakeDurable() {
 }
 
 bool Journal::Knows(const Batch& batch) {
-  if (batch.positions.empty()) return false;
+  bool moved = false;  // a position that says only where its log is now proves nothing
   for (const LogPosition& position : batch.positions) {
     if (!find_log_.Bind({Cell::Of(int64_t{position.log})}).Step()) return false;
-    if (find_log_.Integer(0) != position.to || position.from == position.to) return false;
+    if (find_log_.Integer(0) != position.to) return false;
+    moved |= position.from != position.to;
   }
-  return true;
+  return moved;
 }
 
 void Journal::Write(JournalEntry& entry) {

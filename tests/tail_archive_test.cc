@@ -189,6 +189,7 @@ TEST_CASE("an archive being written is left alone until it is quiet", "[tail]") 
   rig.Read();
   CHECK(rig.Contents() == Strings{Lines("b", 2)});
   CHECK(rig.tail->Problems().empty());
+  CHECK(rig.tail->LagBytes() == 0);
   rig.Wait(std::chrono::seconds(4));
   CHECK(rig.Contents() == Strings{Lines("b", 2)});
   rig.Wait(std::chrono::seconds(2));

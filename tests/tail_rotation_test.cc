@@ -363,6 +363,22 @@ TEST_CASE("logs with equal headers are told apart", "[tail]") {
   CHECK(rig.Contents() == Strings{a, b});
 }
 
+TEST_CASE("where nothing is waited for, logs with equal headers are read at once", "[tail]") {
+  TemporaryDirectory dir;
+  const std::string header(2000, '#');
+  Strings expected;
+  for (int i = 0; i < 5; ++i) {
+    expected.push_back(header + "\n" + Lines(std::to_string(i), 500 - 50 * i));
+    Write(dir / (std::to_string(i) + ".log"), expected.back());
+  }
+  Write(dir / "0.log.1", header + "\n" + Lines("rotated", 10) + "last");
+  expected.insert(expected.begin(), header + "\n" + Lines("rotated", 10) + "last");
+  Rig rig({dir / "*.log"});
+  rig.options.quiet_period = {};
+  rig.Read();
+  CHECK((rig.Contents() == expected));
+}
+
 TEST_CASE("logs that begin with the same short line become two when they differ", "[tail]") {
   TemporaryDirectory dir;
   Write(dir / "a.log", "start\n");
@@ -461,6 +477,7 @@ TEST_CASE("a file that came, was moved and went before it was listed is called b
   fs::rename(dir / "x.log", dir / "x.log.1");
   fs::rename(dir / "x.log.1", dir / "elsewhere/out");
   rig.Read();
+  rig.Rescan();
   REQUIRE(rig.BlindReasons() == Strings{kLost});
   CHECK(rig.blind[0].path == dir / "x.log.1");
 }
