@@ -46,6 +46,7 @@ class CassandraJoiner final : public Joiner {
   }
 
   LineResult Line(std::string_view text, const LineOrigin& origin, Batch& batch) override;
+  void Missed() override { waiting_.clear(); }
   std::string State() const override;
   void Restore(std::string_view state) override;
 
