@@ -126,6 +126,7 @@ TailEvent Tail::Consume(const LineBlocks::Piece& piece) {
   if (event.kind == TailEvent::Kind::kLines) event.lines = piece.text;
   event.unterminated = piece.unterminated;
   event.reason = piece.reason;
+  event.path = reading_->name.Path();
   return event;
 }
 
@@ -197,6 +198,12 @@ std::vector<LogPosition> Tail::TakePositions() {
     positions.push_back(log->position);
   }
   return positions;
+}
+
+bool Tail::Found(uint32_t log) const {
+  return std::any_of(logs_.all().begin(), logs_.all().end(), [log](const auto& known) {
+    return known->position.log == log && (known->file != nullptr || known->position.finished);
+  });
 }
 
 int64_t Tail::LagBytes() const {

@@ -29,7 +29,7 @@ struct TailEvent {
   std::string_view lines = {};
   bool unterminated = false;     // the last line has no newline and will not get one
   std::string_view reason = {};  // kQuarantined, kBlind: a constant
-  std::string path = {};         // kBlind
+  std::string path = {};         // of the file
   Time from{};                   // kBlind: when the file was last seen whole; the epoch: unknown
   Time to{};                     // kBlind: when it was noticed
 };
@@ -84,6 +84,8 @@ class Tail {
   // What Next() returned since the last call, exactly: [from, to) of a log joins its last [from,
   // to).
   std::vector<LogPosition> TakePositions();
+  // Whether a log was read to its end, or some file still holds it. False: what followed is lost.
+  bool Found(uint32_t log) const;
   int64_t LagBytes() const;
   // Bytes after the last newline of files, which wait for theirs.
   int64_t PendingBytes() const;
