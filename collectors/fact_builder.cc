@@ -105,7 +105,7 @@ void FactBuilder::AddTexts(std::span<const Value> values, std::string_view proje
         field.field == FactField::kProject ? project : mapping_.ValueOf(field.field, values).text;
     if (text.empty()) continue;
     if (field.field == FactField::kPath) {
-      text = path_.Of(text, project, mapping_.ValueOf(FactField::kDay, values).text);
+      text = path_.Of(text, project, mapping_.ValueOf(FactField::kDay, values).text, fact.day);
     }
     const Text before = last != nullptr ? last->*field.text : Text{};
     fact.*field.text = batch.View(before) == text ? before : batch.Add(text);

@@ -247,6 +247,8 @@ TEST_CASE("one name may spell project and day", "[line_parser]") {
   CHECK(Parse(config, Line(R"(,"cf":"eu/acme/2016-02-20")")).find(" 2016-02-20 [] [eu/acme] ") !=
         std::string::npos);
   CHECK(Parse(config, Line(R"(,"cf":"default")")).find(" - [] [default] ") != std::string::npos);
+  CHECK(Parse(config, Line(R"(,"cf":"acme/2016-02-20","path":"/d/2016-02-20/acme.evt")"))
+            .find("[/d/{day}/{project}.evt]") != std::string::npos);
 }
 
 TEST_CASE("a constant fills what the line does not carry", "[line_parser]") {
