@@ -92,7 +92,10 @@ LineResult FactBuilder::Add(std::span<const Value> values, size_t length, const 
 
 std::string_view FactBuilder::CheckTexts(std::span<const Value> values) const {
   for (const TextField& field : texts_) {
-    if (mapping_.ValueOf(field.field, values).kind == Kind::kNested) return field.reason;
+    const Value& value = mapping_.ValueOf(field.field, values);
+    if (value.kind == Kind::kNested) return field.reason;
+    // Whose line it is cannot be guessed where lines of several servers are in one log.
+    if (field.field == FactField::kServer && value.text.empty()) return "no server";
   }
   return {};
 }
