@@ -394,6 +394,34 @@ TEST_CASE("a family made anew under a dropped one's name is another", "[rocksdb]
   CHECK(OnlyDeletion(log)["reason"] == "unmerged");
 }
 
+TEST_CASE("a job that goes on when its family is dropped writes for nothing", "[rocksdb]") {
+  const auto creation = [](int64_t family_id) {
+    const json properties = {{"num_entries", 9}, {"column_family_id", family_id}};
+    return Event(
+        2001, 6, "table_file_creation",
+        {{"cf_name", "acme/2016-02-19"}, {"file_number", 20}, {"table_properties", properties}});
+  };
+  const auto reason = [&](const std::string& created_anew, int64_t family_id) {
+    return OnlyDeletion(JoinAfterFlushes(
+        {"x Created column family [acme/2016-02-19] (ID 4)", "x Dropped column family with id 4",
+         created_anew, "x [db/flush_job.cc:861] [acme/2016-02-19] [JOB 6] Flushing memtable with 3",
+         Event(2000, 6, "flush_started"), creation(family_id),
+         "x [db/flush_job.cc:973] [acme/2016-02-19] [JOB 6] Level-0 flush table #20: 118 bytes OK",
+         Event(2002, 6, "flush_finished"), Deletion(2003, 6, 20)}))["reason"];
+  };
+  CHECK(reason("", 4) == "dropped_family");
+  CHECK(reason("x Created column family [acme/2016-02-19] (ID 5)", 4) == "dropped_family");
+  CHECK(reason("x Created column family [acme/2016-02-19] (ID 5)", 5) == "unmerged");
+  CHECK(reason("", 2147483647) == "dropped_family");
+}
+
+TEST_CASE("a family that has another id now was dropped before", "[rocksdb]") {
+  const JoinedLog log =
+      JoinAfterFlushes({"x Created column family [acme/2016-02-19] (ID 4)",
+                        "x Created column family [acme/2016-02-19] (ID 5)", Deletion(2000, 3, 11)});
+  CHECK(OnlyDeletion(log)["reason"] == "dropped_family");
+}
+
 TEST_CASE("the deletion of a file never seen is ignored and counted so", "[rocksdb]") {
   const JoinedLog log = Join(Maker(), SourceConfig(), {Deletion(2000, 4, 99)});
   CHECK(log.batch.facts.empty());

@@ -243,8 +243,9 @@ LineResult RocksdbJoiner::Created(const RocksLine& line) {
   const int family = state_.FamilyNamed(line.family, line.id);
   RocksJob* job = state_.OpenJob(line.job, family);
   if (job == nullptr) job = &state_.NewJob(line.job, JobKind::kUnknown);
-  // Recovery writes the tables of several families; any other job has one.
-  if (job->family < 0 && job->kind != JobKind::kRecovery) job->family = family;
+  // Recovery writes the tables of several families; any other job has one, whose id this line
+  // knows.
+  if (job->kind != JobKind::kRecovery) job->family = family;
   job->outputs.push_back({line.file, family, line.records, line.range_deletions});
   state_.files[line.file] = {family, RocksFile::Fate::kCreated};
   return kUsed;

@@ -200,10 +200,14 @@ bool Created(const json& event, RocksLine& out) {
   if (!Number(event, "file_number", out.file) || out.file < 0) return false;
   const auto properties = event.find("table_properties");
   if (properties == event.end() || !properties->is_object()) return false;
-  // 2^31-1 says that the table's writer did not know the family.
-  return Number(*properties, "num_entries", out.records) && out.records >= 0 &&
-         Number(*properties, "num_range_deletions", out.range_deletions) &&
-         out.range_deletions <= out.records && Number(*properties, "column_family_id", out.id);
+  if (!Number(*properties, "num_entries", out.records) || out.records < 0 ||
+      !Number(*properties, "num_range_deletions", out.range_deletions) ||
+      out.range_deletions > out.records || !Number(*properties, "column_family_id", out.id)) {
+    return false;
+  }
+  constexpr int64_t kUnknownFamily = INT32_MAX;  // the table's writer did not know it
+  if (out.id == kUnknownFamily) out.id = -1;
+  return true;
 }
 
 // Records and files that went to the level before the last count too (tiered storage).

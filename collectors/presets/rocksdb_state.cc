@@ -54,11 +54,21 @@ std::string RocksState::NameOf(int family) const {
 
 int RocksState::FamilyNamed(const std::string& name, int64_t id) {
   if (name.empty()) return -1;
+  int dropped = -1;
   for (auto& [key, family] : families) {
-    if (family.name != name || family.dropped) continue;
-    if (id >= 0) family.id = id;
-    return key;
+    if (family.name != name) continue;
+    const bool same_id = id >= 0 && family.id == id;
+    const bool unsaid = !family.dropped && (id < 0 || family.id < 0);
+    if (same_id || unsaid) {
+      if (id >= 0) family.id = id;
+      return key;
+    }
+    // Ids are not used twice, and of one name only one family is not dropped.
+    if (id >= 0) family.dropped = true;
+    dropped = key;
   }
+  // A job that was under way when its family was dropped.
+  if (id < 0 && dropped >= 0) return dropped;
   const int key = next_family++;
   families[key] = {name, id, false};
   return key;
@@ -73,6 +83,10 @@ void RocksState::DropFamily(int64_t id) {
 RocksJob* RocksState::OpenJob(int64_t id, int family) {
   for (RocksJob& job : jobs) {
     if (job.id == id && (job.family == family || job.family < 0 || family < 0)) return &job;
+  }
+  // Two families may have had the name that a line calls it by.
+  for (RocksJob& job : jobs) {
+    if (job.id == id && NameOf(job.family) == NameOf(family)) return &job;
   }
   return nullptr;
 }

@@ -105,7 +105,7 @@ struct RocksState {
   std::vector<RocksStatus> statuses;
   std::set<int64_t> seen_jobs;  // the highest of this session that began a flush or a compaction
 
-  // The family's key; a name unknown so far makes one, no name gives -1.
+  // The family's key; a name or id unknown so far makes one, no name gives -1.
   int FamilyNamed(const std::string& name, int64_t id = -1);
   std::string NameOf(int family) const;
   void DropFamily(int64_t id);
