@@ -4,8 +4,17 @@
 #include <nlohmann/json.hpp>
 
 #include "collectors/presets.h"
+#include "collectors/rotated_name.h"
 
 namespace {
+
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+// The name that a log had before it was rotated: all that ever had it follow one another.
+std::string FirstName(const std::string& path) {
+  const size_t file = path.rfind('/') + 1;  // npos + 1 is 0
+  return path.substr(0, file) + std::string(ParseRotatedName(path.c_str() + file).stem);
+}
 
 MakeJoiner JoinerOfPreset(const std::string& preset) {
   for (const PresetEntry& entry : Presets()) {
@@ -40,8 +49,12 @@ CompactionLog::CompactionLog(int16_t index, const CompactionLogConfig& config, L
       make_joiner_(make_joiner) {
   if (!make_joiner_) return;
   for (const LogPosition& position : known) {
-    joiner_states_[position.log] = position.joiner_state;
-    newest_log_ = std::max(newest_log_, position.log);
+    uint32_t& newest = newest_[FirstName(position.path)];
+    newest = std::max(newest, position.log);
+  }
+  for (const LogPosition& position : known) {
+    if (position.finished && newest_[FirstName(position.path)] != position.log) continue;
+    suspended_[position.log] = {position.joiner_state, position.finished};
   }
 }
 
@@ -54,31 +67,36 @@ bool CompactionLog::Fill(Batch& batch, size_t max_bytes) {
     const auto event = tail_.Next();
     if (!event) break;
     any = true;
-    if (event->kind == TailEvent::Kind::kLines) {
+    if (event->kind == TailEvent::Kind::kBlind) {
+      Blind(*event, batch);
+    } else if (const std::string_view bad = WhyBad(*event); !bad.empty()) {
+      const LineOrigin origin{index_, event->log, event->offset, 0};
+      if (make_joiner_) JoinerOf(*event).Missed();
+      ++Counts(batch).lines;
+      Quarantine(origin, event->length, bad, batch);
+    } else {
       Lines(*event, batch);
       read += event->lines.size();
-    } else if (event->kind == TailEvent::Kind::kQuarantined) {
-      const LineOrigin origin{index_, event->log, event->offset, 0};
-      ++Counts(batch).lines;
-      Quarantine(origin, event->length, event->reason, batch);
-    } else {
-      Blind(*event, batch);
     }
   }
-  for (LogPosition& position : tail_.TakePositions()) {
-    any = true;
-    if (const auto joiner = joiners_.find(position.log); joiner != joiners_.end()) {
-      position.joiner_state = joiner->second->State();
-      if (position.finished) joiners_.erase(joiner);
-    }
-    batch.positions.push_back(std::move(position));
-  }
+  std::vector<LogPosition> positions = tail_.TakePositions();
+  any = any || !positions.empty();
+  KeepStates(positions);
+  std::move(positions.begin(), positions.end(), std::back_inserter(batch.positions));
   last_facts_ = batch.facts.size() + batch.facts.size() / 8;
   last_text_ = batch.text.size() + batch.text.size() / 8;
   return any;
 }
 
+// A number at the end of a line that was cut off is a wrong number. A JSON object shows its end.
+std::string_view CompactionLog::WhyBad(const TailEvent& event) const {
+  if (event.kind == TailEvent::Kind::kQuarantined) return event.reason;
+  const bool shows_its_end = !make_joiner_ && config_.format == LogFormat::kJson;
+  return event.unterminated && !shows_its_end ? "no newline: the line may be cut off" : "";
+}
+
 void CompactionLog::Lines(const TailEvent& event, Batch& batch) {
+  Joiner* const joiner = make_joiner_ ? &JoinerOf(event) : nullptr;
   const char* at = event.lines.data();
   const char* const end = at + event.lines.size();
   LineOrigin origin{index_, event.log, event.offset, 0};
@@ -88,17 +106,20 @@ void CompactionLog::Lines(const TailEvent& event, Batch& batch) {
     const char* stop = newline ? newline : end;
     const size_t size = static_cast<size_t>(stop - at);
     const bool carriage_return = size > 0 && stop[-1] == '\r';
-    Line({at, size - carriage_return}, origin, batch);
+    std::string_view line(at, size - carriage_return);
+    if (origin.offset == 0 && line.starts_with(kByteOrderMark)) line.remove_prefix(3);
+    Line(line, origin, joiner, batch);
     origin.offset += static_cast<int64_t>(size) + 1;
     at = stop + 1;
   }
 }
 
-void CompactionLog::Line(std::string_view line, const LineOrigin& origin, Batch& batch) {
+void CompactionLog::Line(std::string_view line, const LineOrigin& origin, Joiner* joiner,
+                         Batch& batch) {
   LineCounts& counts = Counts(batch);
   ++counts.lines;
-  const LineResult result = make_joiner_ ? JoinerOf(origin.log).Line(line, origin, batch)
-                                         : parser_.Parse(line, origin, batch);
+  const LineResult result =
+      joiner ? joiner->Line(line, origin, batch) : parser_.Parse(line, origin, batch);
   if (result.outcome == LineOutcome::kIgnored) ++counts.ignored;
   if (result.outcome == LineOutcome::kQuarantined) {
     Quarantine(origin, static_cast<int64_t>(line.size()), result.reason, batch);
@@ -119,6 +140,7 @@ void CompactionLog::Quarantine(const LineOrigin& origin, int64_t length, std::st
 }
 
 void CompactionLog::Blind(const TailEvent& event, Batch& batch) {
+  if (make_joiner_) Missed(event);
   nlohmann::json detail{{"reason", event.reason}, {"path", event.path}};
   if (event.from != Time{}) detail["from"] = FormatTime(event.from);
   if (event.to != Time{}) detail["to"] = FormatTime(event.to);
@@ -132,22 +154,46 @@ void CompactionLog::Blind(const TailEvent& event, Batch& batch) {
   batch.facts.push_back(fact);
 }
 
-// A log that is new goes on where the newest one before it stopped: a database that is opened again
-// begins a new log, and what it still holds was said in the old one.
-Joiner& CompactionLog::JoinerOf(uint32_t log) {
-  auto& joiner = joiners_[log];
+// A log that is new goes on where the newest one of its name stopped: a database that is opened
+// again begins a new log, and what it still holds was said in the old one.
+Joiner& CompactionLog::JoinerOf(const TailEvent& event) {
+  auto& joiner = joiners_[event.log];
   if (joiner) return *joiner;
   joiner = make_joiner_(config_);
-  if (const auto state = joiner_states_.find(log); state != joiner_states_.end()) {
-    joiner->Restore(state->second);
-  } else if (const auto newest = joiners_.find(newest_log_);
-             newest != joiners_.end() && newest->second) {
-    joiner->Restore(newest->second->State());
-  } else if (newest_log_ != 0) {
-    joiner->Restore(joiner_states_[newest_log_]);
+  uint32_t& newest = newest_[FirstName(event.path)];
+  const uint32_t from = event.log > newest ? newest : event.log;
+  if (const auto live = joiners_.find(from); from != event.log && live != joiners_.end()) {
+    joiner->Restore(live->second->State());
+  } else if (const auto kept = suspended_.find(from); kept != suspended_.end()) {
+    joiner->Restore(kept->second.state);
+    if (from == event.log || kept->second.finished) suspended_.erase(kept);
   }
-  newest_log_ = std::max(newest_log_, log);
+  if (from != event.log && !tail_.Found(from)) joiner->Missed();
+  newest = std::max(newest, event.log);
   return *joiner;
+}
+
+// What was lost belonged to the log, and what it would have said goes on in the newest of its name.
+void CompactionLog::Missed(TailEvent event) {
+  const auto newest = newest_.find(FirstName(event.path));
+  if (newest == newest_.end()) return;
+  const auto joiner = joiners_.find(event.log);
+  if (joiner != joiners_.end() && event.log != newest->second) joiner->second->Missed();
+  event.log = newest->second;
+  JoinerOf(event).Missed();
+}
+
+void CompactionLog::KeepStates(std::vector<LogPosition>& positions) {
+  for (LogPosition& position : positions) {
+    const auto joiner = joiners_.find(position.log);
+    if (joiner == joiners_.end()) continue;
+    position.joiner_state = joiner->second->State();
+    if (!position.finished) continue;
+    joiners_.erase(joiner);
+    if (newest_[FirstName(position.path)] == position.log) {
+      suspended_[position.log] = {position.joiner_state, true};
+    }
+  }
 }
 
 LineCounts& CompactionLog::Counts(Batch& batch) const {

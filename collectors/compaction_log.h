@@ -33,13 +33,23 @@ class CompactionLog {
   const std::string& name() const { return config_.name; }
 
  private:
+  // What the joiner of a log knew that is not being read.
+  struct Suspended {
+    std::string state;
+    bool finished = false;  // nothing more is to come, but its successor will need the state
+  };
+
   CompactionLog(int16_t index, const CompactionLogConfig& config, LineParser parser, Tail tail,
                 MakeJoiner make_joiner, const std::vector<LogPosition>& known);
+  // Empty: it is lines to be parsed.
+  std::string_view WhyBad(const TailEvent& event) const;
   void Lines(const TailEvent& event, Batch& batch);
-  void Line(std::string_view line, const LineOrigin& origin, Batch& batch);
+  void Line(std::string_view line, const LineOrigin& origin, Joiner* joiner, Batch& batch);
   void Quarantine(const LineOrigin& origin, int64_t length, std::string_view reason, Batch& batch);
   void Blind(const TailEvent& event, Batch& batch);
-  Joiner& JoinerOf(uint32_t log);
+  Joiner& JoinerOf(const TailEvent& event);
+  void Missed(TailEvent event);
+  void KeepStates(std::vector<LogPosition>& positions);
   LineCounts& Counts(Batch& batch) const;
 
   const int16_t index_;
@@ -47,10 +57,9 @@ class CompactionLog {
   LineParser parser_;
   Tail tail_;
   MakeJoiner make_joiner_;
-  std::map<uint32_t, std::unique_ptr<Joiner>> joiners_;
-  std::map<uint32_t, std::string>
-      joiner_states_;  // of logs in the ledger, until their joiner is made
-  uint32_t newest_log_ = 0;
-  size_t last_facts_ = 0;  // room that the next batch will need
+  std::map<uint32_t, std::unique_ptr<Joiner>> joiners_;  // of logs being read
+  std::map<uint32_t, Suspended> suspended_;
+  std::map<std::string, uint32_t> newest_;  // log by the name that it had first
+  size_t last_facts_ = 0;                   // room that the next batch will need
   size_t last_text_ = 0;
 };

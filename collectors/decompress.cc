@@ -2,6 +2,7 @@
 
 #include <isa-l/igzip_lib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <vector>
@@ -60,7 +61,8 @@ class ZstdDecoder final : public Decoder {
     ZSTD_outBuffer output{out.data(), out.size(), 0};
     const size_t code = ZSTD_decompressStream(stream_.get(), &output, &input);
     if (input.pos > 0 || output.pos > 0) complete_ = code == 0;
-    return {input.pos, output.pos, ZSTD_isError(code) != 0};
+    const bool too_large = ZSTD_getErrorCode(code) == ZSTD_error_frameParameter_windowTooLarge;
+    return {input.pos, output.pos, ZSTD_isError(code) != 0 && !too_large, too_large};
   }
   bool Complete() const override { return complete_; }
 
@@ -69,10 +71,16 @@ class ZstdDecoder final : public Decoder {
   bool complete_ = false;
 };
 
+// A frame, or one to be skipped, with which pzstd begins its archives.
+bool IsZstd(std::string_view magic) {
+  if (magic == "\x28\xb5\x2f\xfd") return true;
+  return magic.size() == 4 && (magic[0] & 0xf0) == 0x50 && magic.substr(1) == "\x2a\x4d\x18";
+}
+
 }  // namespace
 
 std::unique_ptr<Decoder> MakeDecoder(std::string_view first_bytes) {
   if (first_bytes.substr(0, 2) == "\x1f\x8b") return std::make_unique<GzipDecoder>();
-  if (first_bytes.substr(0, 4) == "\x28\xb5\x2f\xfd") return std::make_unique<ZstdDecoder>();
+  if (IsZstd(first_bytes.substr(0, 4))) return std::make_unique<ZstdDecoder>();
   return nullptr;
 }

@@ -13,6 +13,7 @@ class Decoder {
     size_t taken = 0;  // bytes of `in`
     size_t made = 0;   // bytes of `out`
     bool damaged = false;
+    bool too_large = false;  // it takes more memory than a monitor may use
   };
   // Takes what it can of `in`. A checksum that does not hold is damage.
   virtual Step Decode(std::string_view in, std::span<char> out) = 0;

@@ -6,7 +6,6 @@
 
 #include "collectors/byte_scan.h"
 #include "collectors/partition_name.h"
-#include "collectors/path_template.h"
 
 namespace {
 
@@ -66,7 +65,7 @@ Result<FactBuilder> FactBuilder::Create(const CompactionLogConfig& config, Field
 }
 
 LineResult FactBuilder::Add(std::span<const Value> values, size_t length, const LineOrigin& origin,
-                            Batch& batch) const {
+                            Batch& batch) {
   if (!mapping_.Selects(values)) return {LineOutcome::kIgnored, {}};
   batch.facts.push_back(kBlank);
   Fact& fact = batch.facts.back();
@@ -93,21 +92,23 @@ LineResult FactBuilder::Add(std::span<const Value> values, size_t length, const 
 
 std::string_view FactBuilder::CheckTexts(std::span<const Value> values) const {
   for (const TextField& field : texts_) {
-    if (mapping_.ValueOf(field.field, values).kind == Kind::kNested) return field.reason;
+    const Value& value = mapping_.ValueOf(field.field, values);
+    if (value.kind == Kind::kNested) return field.reason;
+    // Whose line it is cannot be guessed where lines of several servers are in one log.
+    if (field.field == FactField::kServer && value.text.empty()) return "no server";
   }
   return {};
 }
 
 void FactBuilder::AddTexts(std::span<const Value> values, std::string_view project, Fact& fact,
-                           Batch& batch) const {
+                           Batch& batch) {
   const Fact* const last = batch.facts.size() > 1 ? &fact - 1 : nullptr;
-  PathTemplate path;
   for (const TextField& field : texts_) {
     std::string_view text =
         field.field == FactField::kProject ? project : mapping_.ValueOf(field.field, values).text;
     if (text.empty()) continue;
     if (field.field == FactField::kPath) {
-      text = path.Of(text, project, mapping_.ValueOf(FactField::kDay, values).text);
+      text = path_.Of(text, project, mapping_.ValueOf(FactField::kDay, values).text, fact.day);
     }
     const Text before = last != nullptr ? last->*field.text : Text{};
     fact.*field.text = batch.View(before) == text ? before : batch.Add(text);

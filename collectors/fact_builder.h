@@ -8,11 +8,12 @@
 
 #include "collectors/field_mapping.h"
 #include "collectors/joiner.h"
+#include "collectors/path_template.h"
 #include "collectors/timestamp.h"
 #include "monitor/fact.h"
 
 // The values of one line → one fact, whatever the line's format was. Owned by the LineParser;
-// immutable.
+// not shared between threads.
 class FactBuilder {
  public:
   static Result<FactBuilder> Create(const CompactionLogConfig& config, FieldMapping mapping);
@@ -21,7 +22,7 @@ class FactBuilder {
   // Appends a fact, or says why the line makes none; then the batch is as it was. A text that
   // equals the same field of the batch's last fact shares its slice.
   LineResult Add(std::span<const Value> values, size_t length, const LineOrigin& origin,
-                 Batch& batch) const;
+                 Batch& batch);
 
  private:
   struct CountField {
@@ -46,8 +47,7 @@ class FactBuilder {
                                  std::string_view& project) const;
   std::string_view CheckTexts(std::span<const Value> values) const;
   // The last step: it cannot fail.
-  void AddTexts(std::span<const Value> values, std::string_view project, Fact& fact,
-                Batch& batch) const;
+  void AddTexts(std::span<const Value> values, std::string_view project, Fact& fact, Batch& batch);
 
   FieldMapping mapping_;
   TimeFormat time_;
@@ -55,4 +55,5 @@ class FactBuilder {
   std::vector<TextField> texts_;    // likewise
   std::string day_format_;
   std::string partition_;
+  PathTemplate path_;
 };

@@ -31,6 +31,9 @@ class Joiner {
   virtual ~Joiner() = default;
   // `line` is complete, without its newline, valid UTF-8, at most 64 KiB. Appends to batch.facts.
   virtual LineResult Line(std::string_view line, const LineOrigin& origin, Batch& batch) = 0;
+  // Bytes of the log were lost or could not be read: what they said of things that go on is not
+  // known.
+  virtual void Missed() = 0;
   virtual std::string State() const = 0;
   virtual void Restore(std::string_view state) = 0;
 };

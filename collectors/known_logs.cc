@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <limits>
 #include <map>
 
@@ -49,27 +50,49 @@ KnownLogs::KnownLogs(int16_t source, std::vector<LogPosition> positions) : sourc
     log->from_ledger = true;
     log->trail.push_back(position.tail);
     log->position = std::move(position);
-    logs_.push_back(std::move(log));
+    active_.push_back(std::move(log));
   }
+  RetireFinished();
 }
 
 KnownLog& KnownLogs::Add(const std::string& path) {
-  logs_.push_back(std::make_unique<KnownLog>());
-  logs_.back()->position.source = source_;
-  logs_.back()->position.path = path;
-  return *logs_.back();
+  active_.push_back(std::make_unique<KnownLog>());
+  active_.back()->position.source = source_;
+  active_.back()->position.path = path;
+  return *active_.back();
+}
+
+void KnownLogs::RetireFinished() {
+  for (auto& log : active_) {
+    if (log->file != nullptr || !log->position.finished || log->changed) continue;
+    log->retired = true;
+    log->head = {};
+    log->trail = {};
+    retired_.push_back(std::move(log));
+  }
+  std::erase(active_, nullptr);
+}
+
+void KnownLogs::Revive(KnownLog& log) {
+  if (!std::exchange(log.retired, false)) return;
+  const auto found = std::find_if(retired_.begin(), retired_.end(),
+                                  [&](const auto& retired) { return retired.get() == &log; });
+  active_.push_back(std::move(*found));
+  retired_.erase(found);
 }
 
 std::vector<KnownLog*> KnownLogs::WithHead(const std::string& head) const {
   std::map<int64_t, uint64_t> hashes;  // most logs share one length
   std::vector<KnownLog*> found;
-  for (const auto& log : logs_) {
-    const LogAnchor& anchor = log->position.head;
-    if (anchor.end <= 0 || anchor.end > static_cast<int64_t>(head.size())) continue;
+  const auto consider = [&](KnownLog& log) {
+    const LogAnchor& anchor = log.position.head;
+    if (anchor.end <= 0 || anchor.end > static_cast<int64_t>(head.size())) return;
     const auto [hash, added] = hashes.try_emplace(anchor.end, 0);
     if (added) hash->second = AnchorOf(head.substr(0, static_cast<size_t>(anchor.end)), 0).hash;
-    if (hash->second == anchor.hash) found.push_back(log.get());
-  }
+    if (hash->second == anchor.hash) found.push_back(&log);
+  };
+  for (const auto& log : active_) consider(*log);
+  for (const auto& log : retired_) consider(*log);
   return found;
 }
 
@@ -98,14 +121,24 @@ void KnownLogs::ExaminePlain(LogInput& input, LogContent& content) const {
   content.head = ReadPlain(input, 0, kHeadBytes);
   if (content.head.empty() && content.size > 0) {
     std::array<char, 1> probe;
-    if (input.ReadAt(0, probe) < 0) content.status = StreamStatus::kFailed;
+    if (input.ReadAt(0, probe) < 0) {
+      content.status = StreamStatus::kFailed;
+      content.error = errno;
+    }
   }
   for (KnownLog* log : WithHead(content.head)) {
     const LogAnchor& tail = log->position.tail;
     if (tail.end > content.size) {
-      content.shorter.push_back(log);
+      content.longer.push_back(log);
     } else if (Proves(tail, ReadPlain(input, tail.begin, tail.end))) {
       content.proven.push_back(log);
+    }
+  }
+  if (content.head.size() >= kHeadBytes) return;
+  for (const auto& log : active_) {
+    const auto known = static_cast<size_t>(log->position.head.end);
+    if (known > content.head.size() && log->head.starts_with(content.head)) {
+      content.longer.push_back(log.get());
     }
   }
 }
@@ -145,8 +178,9 @@ void KnownLogs::ExamineStream(LogInput& input, LogContent& content) const {
     if (have_head && window.size() > kTailBytes) window.erase(0, window.size() - kTailBytes);
   }
   if (!input.is_pipe()) content.size = stream.offset();
-  content.shorter.assign(candidates.begin() + static_cast<ptrdiff_t>(next), candidates.end());
+  content.longer.assign(candidates.begin() + static_cast<ptrdiff_t>(next), candidates.end());
   content.status = chunk.status == StreamStatus::kBytes ? StreamStatus::kEnd : chunk.status;
+  content.error = chunk.error;
 }
 
 bool Holds(LogInput& input, const KnownLog& log) {
@@ -155,6 +189,9 @@ bool Holds(LogInput& input, const KnownLog& log) {
 }
 
 bool IsPrefixOf(const KnownLog& log, LogInput& input, int64_t size) {
+  if (size <= static_cast<int64_t>(log.head.size())) {
+    return log.head.starts_with(ReadPlain(input, 0, size));
+  }
   const LogAnchor* last = nullptr;
   for (const LogAnchor& anchor : log.trail) {
     if (anchor.end <= size && (last == nullptr || anchor.end > last->end)) last = &anchor;

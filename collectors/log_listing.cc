@@ -20,6 +20,10 @@ bool Matches(const std::string& pattern, const std::string& name) {
   return fnmatch(pattern.c_str(), name.c_str(), FNM_PERIOD) == 0;
 }
 
+bool MatchesRotated(const std::string& pattern, const RotatedName& name) {
+  return name.rotated && Matches(pattern, std::string(name.stem));
+}
+
 std::string Join(const std::string& directory, const std::string& name) {
   if (directory.empty() || name.empty()) return directory + name;
   return directory + "/" + name;
@@ -113,7 +117,7 @@ void Lister::Consider(int directory, const std::string& below, const std::string
   const RotatedName parsed = ParseRotatedName(name);
   const std::string stem(parsed.stem);
   const bool matched = with_siblings_ ? Matches(wanted, name) : name == wanted;
-  if (!matched && !(with_siblings_ && parsed.rotated && Matches(wanted, stem))) return;
+  if (!matched && !(with_siblings_ && MatchesRotated(wanted, parsed))) return;
   struct stat status;
   if (fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;
   const std::string path = Join(below, name);
@@ -169,6 +173,21 @@ LogListing Lister::Finish() {
 Result<LogPattern> ParseLogPattern(const std::string& glob) { return MakePattern(glob, false); }
 
 Result<LogPattern> LiteralLogPattern(const std::string& path) { return MakePattern(path, true); }
+
+bool Concerns(const LogPattern& pattern, const std::string& path) {
+  if (!path.starts_with(pattern.base + "/")) {
+    return (pattern.base + "/").starts_with(path == "/" ? path : path + "/");
+  }
+  const std::vector<std::string> parts = Split(path.substr(pattern.base.size()));
+  if (parts.size() > pattern.components.size()) return false;
+  const size_t last = pattern.components.size() - 1;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const std::string& wanted = pattern.components[i];
+    if (Matches(wanted, parts[i])) continue;
+    if (i < last || !MatchesRotated(wanted, ParseRotatedName(parts[i]))) return false;
+  }
+  return true;
+}
 
 LogListing ListLogs(const std::vector<LogPattern>& patterns, bool with_siblings) {
   Lister lister(with_siblings);

@@ -71,6 +71,19 @@ ssize_t LogInput::ReadPipe(int64_t offset, std::span<char> into) {
   return got;
 }
 
+std::string_view WhyNotRead(StreamStatus status, int error) {
+  switch (status) {
+    case StreamStatus::kIncomplete:
+      return "archive is incomplete";
+    case StreamStatus::kDamaged:
+      return "archive is damaged";
+    case StreamStatus::kTooLarge:
+      return "archive needs more than 32 MiB to be unpacked";
+    default:
+      return error == EIO ? "cannot be read: input/output error" : "cannot be read";
+  }
+}
+
 LogStream::LogStream(LogInput& input) : input_(input) {
   std::array<char, kMagicBytes> magic;
   const ssize_t got = input_.ReadAt(0, magic);
@@ -96,13 +109,15 @@ LogStream::Chunk LogStream::ReadPlain(std::span<char> into, std::string_view bef
 
 LogStream::Chunk LogStream::ReadDecoded(std::span<char> into) {
   for (;;) {
-    if (damaged_) return {StreamStatus::kDamaged};
+    if (broken_ != StreamStatus::kEnd) return {broken_};
     const Decoder::Step step = decoder_->Decode(undecoded_, into);
     undecoded_.remove_prefix(step.taken);
-    damaged_ = step.damaged;
+    if (step.damaged) broken_ = StreamStatus::kDamaged;
+    if (step.too_large) broken_ = StreamStatus::kTooLarge;
     if (step.made > 0) return {StreamStatus::kBytes, step.made};
+    if (broken_ != StreamStatus::kEnd) continue;
     if (!undecoded_.empty()) {
-      damaged_ |= step.taken == 0;  // it takes nothing and makes nothing
+      if (step.taken == 0) broken_ = StreamStatus::kDamaged;  // it takes nothing, makes nothing
       continue;
     }
     compressed_.resize(kInputBlock);

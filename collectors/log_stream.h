@@ -44,9 +44,13 @@ enum class StreamStatus {
   kEnd,
   kIncomplete,  // an archive that stops before its trailer
   kDamaged,     // an archive whose bytes or checksum are wrong
+  kTooLarge,    // an archive that takes more memory than a monitor may use
   kChanged,     // what was read before is not there any more
   kFailed,      // errno
 };
+
+// What people are told of a status that ends the reading; a constant. `error`: of kFailed.
+std::string_view WhyNotRead(StreamStatus status, int error);
 
 class LogStream {
  public:
@@ -73,7 +77,7 @@ class LogStream {
   int64_t offset_ = 0;        // of the next byte, decompressed
   int64_t input_offset_ = 0;  // of the next byte, compressed
   std::vector<char> compressed_;
-  std::string_view undecoded_;  // within compressed_
-  bool damaged_ = false;
+  std::string_view undecoded_;                // within compressed_
+  StreamStatus broken_ = StreamStatus::kEnd;  // kDamaged, kTooLarge: for good
   std::string check_;
 };

@@ -2,20 +2,44 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8  // names the library's 8-bit interface
 #include <pcre2.h>
+#include <time.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 
 namespace {
 
 // A pattern of nested repeats can take exponential time; a line must not stop the collector. An
-// ordinary pattern takes a few hundred steps, a line of 64 KiB some 100,000.
-constexpr uint32_t kMatchLimit = 1'000'000;
+// ordinary pattern takes a few hundred steps, and one or two more for each byte of a long line.
+constexpr size_t kMatchLimit = 20'000, kMatchLimitPerByte = 4;
 constexpr uint32_t kDepthLimit = 10'000;
 constexpr uint32_t kHeapLimitKib = 8 * 1024;
 constexpr size_t kJitStackBytes = 512 * 1024;
+// The limits hold for each byte where a match may begin. So that a line of many does not take
+// minutes, it is searched in windows, smaller ones the longer it is, until the time is up.
+constexpr size_t kMaxWindow = 1024;
+constexpr std::chrono::milliseconds kPatience(100);
+
+// The time since it was made, of this thread's work alone: how busy the machine is does not matter.
+class Effort {
+ public:
+  bool Exceeds(std::chrono::nanoseconds limit) const {
+    // The cheap clock first.
+    return std::chrono::steady_clock::now() - began_ > limit && Spent() - spent_ > limit;
+  }
+
+ private:
+  static std::chrono::nanoseconds Spent() {
+    timespec spent{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+    return std::chrono::seconds(spent.tv_sec) + std::chrono::nanoseconds(spent.tv_nsec);
+  }
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  std::chrono::nanoseconds spent_ = Spent();
+};
 
 bool IsAscii(std::string_view text) {
   size_t at = 0;
@@ -56,12 +80,7 @@ class RegexLine::Compiled {
   }
   // As pcre2_match().
   int Match(std::string_view line) {
-    // A null subject, even of no bytes, makes a compiled lookbehind read before it.
-    const auto* subject = reinterpret_cast<PCRE2_SPTR>(line.data() == nullptr ? "" : line.data());
-    if (jit_) {
-      return pcre2_jit_match(code_.get(), subject, line.size(), 0, 0, match_.get(), context_.get());
-    }
-    return pcre2_match(code_.get(), subject, line.size(), 0, 0, match_.get(), context_.get());
+    return line.size() <= kMaxWindow || begins_once_ ? MatchFrom(line, 0) : MatchInWindows(line);
   }
   // Offsets of the last match, two a group; group 0 is the whole.
   std::span<const PCRE2_SIZE> offsets() const {
@@ -69,11 +88,22 @@ class RegexLine::Compiled {
   }
 
  private:
+  int MatchFrom(std::string_view line, size_t begin) {
+    // A null subject, even of no bytes, makes a compiled lookbehind read before it.
+    const auto* subject = reinterpret_cast<PCRE2_SPTR>(line.data() == nullptr ? "" : line.data());
+    const size_t limit = kMatchLimit + kMatchLimitPerByte * line.size();
+    pcre2_set_match_limit(context_.get(), static_cast<uint32_t>(limit));
+    const auto match = jit_ ? pcre2_jit_match : pcre2_match;
+    return match(code_.get(), subject, line.size(), begin, 0, match_.get(), context_.get());
+  }
+  int MatchInWindows(std::string_view line);
+
   std::unique_ptr<pcre2_code, FreeCode> code_;
   std::unique_ptr<pcre2_jit_stack, FreeStack> stack_;
   std::unique_ptr<pcre2_match_context, FreeContext> context_;
   std::unique_ptr<pcre2_match_data, FreeMatch> match_;
   bool jit_ = false;  // false where the system forbids writable code; then it is interpreted
+  bool begins_once_ = false;  // a match can begin at the start of the line only
 };
 
 Result<std::unique_ptr<RegexLine::Compiled>> RegexLine::Compiled::Create(const std::string& pattern,
@@ -82,20 +112,25 @@ Result<std::unique_ptr<RegexLine::Compiled>> RegexLine::Compiled::Create(const s
   PCRE2_SIZE offset = 0;
   auto compiled = std::make_unique<Compiled>();
   compiled->code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                                      options, &error, &offset, nullptr));
+                                      options | PCRE2_USE_OFFSET_LIMIT, &error, &offset, nullptr));
   if (!compiled->code_) {
     std::array<PCRE2_UCHAR, 256> words{};
     pcre2_get_error_message(error, words.data(), words.size());
     return Fail(Error::Kind::kUsage, "pattern: at byte " + std::to_string(offset) + ": " +
                                          reinterpret_cast<const char*>(words.data()));
   }
+  uint32_t all_options = 0, first_code = 0;
+  pcre2_pattern_info(compiled->code_.get(), PCRE2_INFO_ALLOPTIONS, &all_options);
+  pcre2_pattern_info(compiled->code_.get(), PCRE2_INFO_FIRSTCODETYPE, &first_code);
+  constexpr uint32_t kStartOfLine = 2;
+  compiled->begins_once_ = (all_options & PCRE2_ANCHORED) != 0 || first_code == kStartOfLine ||
+                           pattern.find("\\G") != pattern.npos;  // which is where a window begins
   compiled->jit_ = pcre2_jit_compile(compiled->code_.get(), PCRE2_JIT_COMPLETE) == 0;
   compiled->match_.reset(pcre2_match_data_create_from_pattern(compiled->code_.get(), nullptr));
   compiled->context_.reset(pcre2_match_context_create(nullptr));
   if (!compiled->match_ || !compiled->context_) {
     return Fail(Error::Kind::kUsage, "pattern: out of memory");
   }
-  pcre2_set_match_limit(compiled->context_.get(), kMatchLimit);
   pcre2_set_depth_limit(compiled->context_.get(), kDepthLimit);
   pcre2_set_heap_limit(compiled->context_.get(), kHeapLimitKib);
   if (compiled->jit_) {
@@ -103,6 +138,20 @@ Result<std::unique_ptr<RegexLine::Compiled>> RegexLine::Compiled::Create(const s
     pcre2_jit_stack_assign(compiled->context_.get(), nullptr, compiled->stack_.get());
   }
   return compiled;
+}
+
+int RegexLine::Compiled::MatchInWindows(std::string_view line) {
+  const size_t window = std::clamp<size_t>(256 * 1024 / line.size(), 1, kMaxWindow);
+  const Effort effort;
+  int found = PCRE2_ERROR_NOMATCH;
+  for (size_t begin = 0; begin <= line.size() && found == PCRE2_ERROR_NOMATCH; begin += window) {
+    size_t first = begin;  // not within a character
+    while (first < line.size() && (line[first] & 0xC0) == 0x80) ++first;
+    pcre2_set_offset_limit(context_.get(), begin + window - 1);
+    found = effort.Exceeds(kPatience) ? PCRE2_ERROR_MATCHLIMIT : MatchFrom(line, first);
+  }
+  pcre2_set_offset_limit(context_.get(), PCRE2_UNSET);
+  return found;
 }
 
 std::vector<std::string> RegexLine::Compiled::groups() const {
@@ -125,8 +174,7 @@ RegexLine& RegexLine::operator=(RegexLine&&) noexcept = default;
 RegexLine::~RegexLine() = default;
 
 // Matching bytes is faster, and gives the same on a line of ASCII as long as the pattern is ASCII
-// too
-// ("é?" would be two bytes of which the last is optional) and does not switch to UTF itself.
+// too ("é?" would be two bytes of which the last is optional) and does not switch to UTF itself.
 Result<RegexLine> RegexLine::Create(const std::string& pattern) {
   auto characters = Compiled::Create(pattern, PCRE2_UTF | PCRE2_MATCH_INVALID_UTF);
   if (!characters) return tl::unexpected(characters.error());

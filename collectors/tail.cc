@@ -7,12 +7,8 @@
 namespace {
 
 constexpr size_t kMaxOpenFiles = 256;  // of one source; more are reopened when they change
-
-std::string_view WhyStopped(StreamStatus status, int error) {
-  if (status == StreamStatus::kIncomplete) return "archive is incomplete";
-  if (status == StreamStatus::kDamaged) return "archive is damaged";
-  return error == EIO ? "cannot be read: input/output error" : "cannot be read";
-}
+// Hints can be missing (mapped files, bugs): nothing is trusted for longer.
+constexpr std::chrono::seconds kListInterval(10);
 
 }  // namespace
 
@@ -51,7 +47,7 @@ std::optional<TailEvent> Tail::Next() {
     }
     if (reading_ != nullptr) {
       if (auto event = ReadOn()) return event;
-    } else if (TailedFile* file = files_.Pending()) {
+    } else if (TailedFile* file = must_list_ ? nullptr : files_.Pending()) {
       Begin(*file);
     } else if (!Refresh()) {
       idle_ = true;
@@ -61,32 +57,48 @@ std::optional<TailEvent> Tail::Next() {
 }
 
 bool Tail::Refresh() {
-  const bool hintless = options_.follow && idle_ && wake_fd() < 0;
-  const bool must_list = std::exchange(must_list_, false) || hintless;
-  idle_ = false;
-  if (files_.Refresh(must_list)) {
+  if (files_.Refresh(MustList())) {
     MournGoneFiles();
     ReportListing();
     HoldNewFiles();
+  }
+  for (const FollowedFiles::Lost& lost : files_.TakeLost()) {
+    Blind(lost.path, nullptr, Time{}, lost.reason);
   }
   FinishQuietFiles();
   if (files_.Pending() == nullptr) MournLostLogs();
   return files_.Pending() != nullptr || !blind_.empty();
 }
 
+bool Tail::MustList() {
+  const bool look = std::exchange(must_look_, false);
+  const bool hintless = options_.follow && wake_fd() < 0;
+  const bool was_idle = std::exchange(idle_, false);
+  bool must_list = std::exchange(must_list_, false) || (hintless && was_idle);
+  if (!look) return must_list;
+  files_.LookAtUnlisted();
+  const auto unexpected = [](const ListingProblem& problem) { return !problem.expected; };
+  const auto& listed = files_.listing().problems;
+  must_list |= hintless || files_.watch().remote() || !problems_.empty();
+  must_list |= std::any_of(listed.begin(), listed.end(), unexpected);
+  return must_list || options_.clock->SinceBoot() - files_.listed_at() >= kListInterval;
+}
+
 // A file whose turn comes later may be compressed and deleted before it: an open one stays
 // readable.
 void Tail::HoldNewFiles() {
   if (!options_.follow) return;
+  size_t open = files_.open_count();
   for (const auto& file : files_.all()) {
-    if (files_.open_count() >= kMaxOpenFiles) return;
-    if (file->pending && file->log == nullptr && !file->input) OpenFile(*file);
+    if (open >= kMaxOpenFiles) return;
+    if (file->pending && file->log == nullptr && !file->input) open += OpenFile(*file);
   }
 }
 
 void Tail::Begin(TailedFile& file) {
-  file.pending = false;
-  if (!OpenFile(file)) return;
+  file.pending = file.at_end = false;
+  if (file.truncated != nullptr) ReportTruncation(file);
+  if (StillBeingWritten(file) || !OpenFile(file)) return;
   if (file.log == nullptr && !Identify(file)) return;
   NotePlace(file);
   if (file.scanned > file.name.state.size) file.scanned = 0;
@@ -94,14 +106,19 @@ void Tail::Begin(TailedFile& file) {
   reading_ = &file;
 }
 
+// An archive without its end is looked at again once nobody has written to it for the quiet period:
+// each look reads it from its beginning.
+bool Tail::StillBeingWritten(TailedFile& file) {
+  if (!file.incomplete || std::exchange(file.waited, false)) return false;
+  file.decide_at = options_.clock->SinceBoot() + options_.quiet_period;
+  return true;
+}
+
 std::optional<TailEvent> Tail::ReadOn() {
   const LineBlocks::Piece piece = blocks_.Next();
   if (piece.kind != LineBlocks::Kind::kStopped) return Consume(piece);
-  const bool ended = piece.status == StreamStatus::kEnd;
-  const bool last_line_is_final =
-      (ended && (reading_->archive || reading_->finishing || reading_->input.is_pipe())) ||
-      piece.status == StreamStatus::kDamaged;
-  if (last_line_is_final) {
+  const bool final = reading_->archive || reading_->finishing || reading_->input.is_pipe();
+  if (piece.status == StreamStatus::kEnd && final) {
     const LineBlocks::Piece rest = blocks_.Rest();
     if (rest.kind != LineBlocks::Kind::kStopped) return Consume(rest);
   }
@@ -126,6 +143,7 @@ TailEvent Tail::Consume(const LineBlocks::Piece& piece) {
   if (event.kind == TailEvent::Kind::kLines) event.lines = piece.text;
   event.unterminated = piece.unterminated;
   event.reason = piece.reason;
+  event.path = reading_->name.Path();
   return event;
 }
 
@@ -152,13 +170,16 @@ void Tail::Stop(const LineBlocks::Piece& piece) {
   file.waited = false;
   file.at_end = piece.status == StreamStatus::kEnd;
   if (!file.at_end) {
-    const bool stale = piece.status == StreamStatus::kFailed && piece.error == ESTALE;
-    if (piece.status == StreamStatus::kFailed && file.listed) file.input.Close();
-    if (stale && !file.reported_blind) must_list_ = true;
-    return Problem(file, WhyStopped(piece.status, piece.error));
+    const bool failed = piece.status == StreamStatus::kFailed;
+    if (failed && file.listed) file.input.Close();
+    if (failed && piece.error == ESTALE && !std::exchange(file.reopened, true)) {
+      must_list_ = file.pending = true;  // the file behind the name is still there, or another one
+      return;
+    }
+    return Problem(file, WhyNotRead(piece.status, piece.error));
   }
   problems_.erase(file.name.Path());
-  file.reported_blind = false;
+  file.reported_blind = file.reopened = false;
   file.seen_at = options_.clock->Now();
   const bool final = file.archive || file.finishing || file.input.is_pipe();
   if (final || file.finished) return Finish(file);
@@ -166,43 +187,56 @@ void Tail::Stop(const LineBlocks::Piece& piece) {
   if (!options_.follow) file.input.Close();
 }
 
-void Tail::Blind(const TailedFile& file, std::string_view reason, int64_t length) {
+// `log`: that is not read any further there; `from`: when it was last seen whole.
+void Tail::Blind(const std::string& path, const KnownLog* log, Time from, std::string_view reason,
+                 int64_t length) {
   TailEvent event;
   event.kind = TailEvent::Kind::kBlind;
   event.reason = reason;
   event.length = length;
-  event.path = file.name.Path();
-  event.from = file.seen_at;
+  event.path = path;
+  event.from = from;
   event.to = options_.clock->Now();
-  if (file.log != nullptr) {
-    event.log = file.log->position.log;
-    event.offset = file.log->position.to;
+  if (log != nullptr) {
+    event.log = log->position.log;
+    event.offset = log->position.to;
   }
   blind_.push_back(std::move(event));
 }
 
 void Tail::Problem(TailedFile& file, std::string_view reason) {
   problems_[file.name.Path()] = reason;
-  if (!std::exchange(file.reported_blind, true)) Blind(file, reason, -1);
+  if (std::exchange(file.reported_blind, true)) return;
+  Blind(file.name.Path(), file.log, file.seen_at, reason);
 }
 
 std::vector<LogPosition> Tail::TakePositions() {
   if (reading_ != nullptr) KeepPosition();
   std::vector<LogPosition> positions;
-  for (const auto& log : logs_.all()) {
+  for (const auto& log : logs_.active()) {
     if (!log->changed || log->position.log == 0) continue;
     log->changed = false;
     log->position.from = log->reported;
     log->reported = log->position.to;
     positions.push_back(log->position);
   }
+  logs_.RetireFinished();
   return positions;
+}
+
+bool Tail::Found(uint32_t log) const {
+  // Retired logs were read to their end.
+  return std::none_of(logs_.active().begin(), logs_.active().end(), [log](const auto& known) {
+    return known->position.log == log && known->file == nullptr && !known->position.finished;
+  });
 }
 
 int64_t Tail::LagBytes() const {
   int64_t lag = 0;
   for (const auto& file : files_.all()) {
     if (file->finished || file->copy_of != nullptr || file->input.is_pipe()) continue;
+    if (file->incomplete) continue;  // mostly of a log that was read: nobody can know yet
+    if (file->at_end && !file->pending && (file->archive || file->name.rotated)) continue;
     const auto state = file->input ? StateOf(file->input.fd()) : std::nullopt;
     const int64_t size = state ? state->size : file->name.state.size;
     // How much an archive holds is known only once it is read; its own size is the least.

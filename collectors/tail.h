@@ -29,7 +29,7 @@ struct TailEvent {
   std::string_view lines = {};
   bool unterminated = false;     // the last line has no newline and will not get one
   std::string_view reason = {};  // kQuarantined, kBlind: a constant
-  std::string path = {};         // kBlind
+  std::string path = {};         // of the file
   Time from{};                   // kBlind: when the file was last seen whole; the epoch: unknown
   Time to{};                     // kBlind: when it was noticed
 };
@@ -77,13 +77,14 @@ class Tail {
   std::optional<TailEvent> Next();
   // Readable when Next() may have something again; -1: there are no hints (one pass, or a limit).
   int wake_fd() const { return files_.watch().problem().empty() ? files_.watch().fd() : -1; }
-  // Makes the next Next() look at all directories. To be called about once a second as well as
-  // after a wake: network file systems and deleted files send no hints, and quiet periods end
-  // without one.
-  void Rescan() { must_list_ = true; }
+  // Makes the next Next() look at what sends no hints. To be called about once a second: quiet
+  // periods end, files that cannot be read are tried again, network file systems are listed.
+  void Rescan() { must_look_ = true; }
   // What Next() returned since the last call, exactly: [from, to) of a log joins its last [from,
   // to).
   std::vector<LogPosition> TakePositions();
+  // Whether a log was read to its end, or some file still holds it. False: what followed is lost.
+  bool Found(uint32_t log) const;
   int64_t LagBytes() const;
   // Bytes after the last newline of files, which wait for theirs.
   int64_t PendingBytes() const;
@@ -95,20 +96,25 @@ class Tail {
 
   // Reading (tail.cc)
   bool Refresh();
+  bool MustList();
   void HoldNewFiles();
   void Begin(TailedFile& file);
+  bool StillBeingWritten(TailedFile& file);
   std::optional<TailEvent> ReadOn();
   TailEvent Consume(const LineBlocks::Piece& piece);
   void Stop(const LineBlocks::Piece& piece);
   void KeepPosition();
   uint32_t IdOf(KnownLog& log);
-  void Blind(const TailedFile& file, std::string_view reason, int64_t length);
+  void Blind(const std::string& path, const KnownLog* log, Time from, std::string_view reason,
+             int64_t length = -1);
   void Problem(TailedFile& file, std::string_view reason);
 
   // Which log is it, and what became of it (tail_rotation.cc)
   bool OpenFile(TailedFile& file);
   bool Identify(TailedFile& file);
-  bool OriginalChanged(TailedFile& file, const LogContent& content);
+  bool CanBeRead(TailedFile& file, const LogContent& content);
+  bool Continues(TailedFile& file, const LogContent& content);
+  void LookAtOriginal(TailedFile& file, const KnownLog& log);
   bool IsCopy(TailedFile& file, const LogContent& content);
   bool Undecided(TailedFile& file);
   void Bind(TailedFile& file, KnownLog& log, const LogContent& content);
@@ -117,7 +123,7 @@ class Tail {
   void Release(TailedFile& file);
   void ContentChanged(TailedFile& file);
   void Truncated(TailedFile& file);
-  bool FindCopies(const TailedFile& truncated, const KnownLog& log);
+  void ReportTruncation(TailedFile& file);
   void FinishQuietFiles();
   void Finish(TailedFile& file);
   void MournGoneFiles();
@@ -134,5 +140,6 @@ class Tail {
   std::map<std::string, std::string_view> problems_;          // of files, by path
   std::map<std::string, std::string_view> listing_reported_;  // blind events of the listing
   bool must_list_ = true;
+  bool must_look_ = false;
   bool idle_ = false;  // Next() had nothing
 };

@@ -27,69 +27,80 @@ bool Tail::OpenFile(TailedFile& file) {
 // True when `file.log` is known and may be read.
 bool Tail::Identify(TailedFile& file) {
   file.copy_of = nullptr;
-  LogContent content = logs_.Examine(file.input, file.name.state);
+  const LogContent content = logs_.Examine(file.input, file.name.state);
   file.archive = content.archive;
-  if (content.status == StreamStatus::kFailed) {
-    Problem(file, "cannot be read");
-    file.input.Close();
-    return false;
-  }
-  if (content.status == StreamStatus::kIncomplete && options_.follow) {
-    problems_[file.name.Path()] = "archive is incomplete";
-    return false;
-  }
-  if (content.status == StreamStatus::kDamaged && content.head.empty()) {
-    Problem(file, "archive is damaged");
-    return false;
-  }
-  if (content.head.empty()) {
-    if (file.name.rotated || !options_.follow) file.input.Close();
-    return false;
-  }
-  for (KnownLog* log : content.proven) {
-    if (log->file == nullptr) {
-      Bind(file, *log, content);
-      return true;
-    }
-  }
-  if (OriginalChanged(file, content)) return file.log != nullptr;
+  if (!CanBeRead(file, content)) return false;
+  if (Continues(file, content)) return file.log != nullptr && !file.finished;
   if (IsCopy(file, content)) return false;
-  if (!content.shorter.empty() && content.head.size() == kHeadBytes && Undecided(file))
+  if (!content.longer.empty() && content.head.size() == kHeadBytes && Undecided(file)) {
     return false;
+  }
   Bind(file, logs_.Add(file.name.Path()), content);
   NoticeTruncationWhileDown(file);
   return true;
 }
 
-// A log is seen in its copy before it is known that its own file was truncated.
-bool Tail::OriginalChanged(TailedFile& file, const LogContent& content) {
+bool Tail::CanBeRead(TailedFile& file, const LogContent& content) {
+  const StreamStatus status = content.status;
+  const bool waited = std::exchange(file.incomplete, status == StreamStatus::kIncomplete);
+  if (status == StreamStatus::kIncomplete && options_.follow && !waited) {
+    StillBeingWritten(file);
+    return false;
+  }
+  // Of an archive whose checksum does not hold nobody knows which bytes are right.
+  const bool read_what_is_there = status == StreamStatus::kIncomplete && !options_.follow;
+  const bool whole = status == StreamStatus::kEnd;
+  if (!whole && (!read_what_is_there || content.head.empty())) {
+    Problem(file, WhyNotRead(status, content.error));
+    if (status == StreamStatus::kFailed) file.input.Close();
+    return false;
+  }
+  if (!content.head.empty()) return true;
+  file.at_end = true;
+  if (file.name.rotated || !options_.follow) file.input.Close();
+  return false;
+}
+
+// True when it holds a log that was read before: in `file.log`, or waiting for what becomes of the
+// file that this log is read from.
+bool Tail::Continues(TailedFile& file, const LogContent& content) {
   for (KnownLog* log : content.proven) {
-    TailedFile& original = *log->file;
-    if (!original.input || original.archive || Holds(original.input, *log)) continue;
-    file.copy_of = log;
-    if (OpenFile(original)) ContentChanged(original);
+    if (log->file != nullptr) LookAtOriginal(file, *log);
+    if (file.copy_of != nullptr) return true;
+    if (log->file != nullptr) continue;
+    Bind(file, *log, content);
+    const bool read_before = content.archive && content.size == log->position.to;
+    if (read_before) {
+      file.at_end = true;
+      Finish(file);
+    }
     return true;
   }
   return false;
 }
 
+// A log is seen in its copy before it is known that its own file was truncated.
+void Tail::LookAtOriginal(TailedFile& file, const KnownLog& log) {
+  TailedFile& original = *log.file;
+  if (!original.input || original.archive || Holds(original.input, log)) return;
+  if (OpenFile(original)) ContentChanged(original);
+  if (log.file != nullptr) file.copy_of = &log;
+}
+
 // Of a log that is read from another file: that holds at least as much, or did at this length.
 bool Tail::IsCopy(TailedFile& file, const LogContent& content) {
-  for (KnownLog* log : content.proven) {
+  for (const KnownLog* log : content.proven) {
     const TailedFile& original = *log->file;
     const auto state = original.input ? StateOf(original.input.fd()) : std::nullopt;
     const int64_t size = state ? state->size : original.name.state.size;
     const bool holds_more = !original.archive && size >= content.size;
-    if (!holds_more && log->position.to < content.size) continue;
-    file.copy_of = log;
-    return true;
+    if (holds_more || log->position.to >= content.size) file.copy_of = log;
   }
-  for (KnownLog* log : content.shorter) {
-    if (!IsPrefixOf(*log, file.input, content.size)) continue;
-    file.copy_of = log;
-    return true;
+  for (const KnownLog* log : content.longer) {
+    if (IsPrefixOf(*log, file.input, content.size)) file.copy_of = log;
   }
-  return false;
+  if (file.copy_of != nullptr) file.at_end = true;
+  return file.copy_of != nullptr;
 }
 
 // A file with the head of a log that was read further may be a copy being written, or a stale view
@@ -102,6 +113,7 @@ bool Tail::Undecided(TailedFile& file) {
 }
 
 void Tail::Bind(TailedFile& file, KnownLog& log, const LogContent& content) {
+  logs_.Revive(log);
   file.log = &log;
   file.input.StopKeeping();
   file.decide_at.reset();
@@ -132,11 +144,12 @@ void Tail::NotePlace(const TailedFile& file) {
 // file: it was copied and truncated while nobody watched.
 void Tail::NoticeTruncationWhileDown(const TailedFile& file) {
   const FileState& state = file.name.state;
-  for (const auto& log : logs_.all()) {
+  for (const auto& log : logs_.active()) {
     if (log->left.inode == 0 || log->left.inode != state.inode) continue;
     if (log->left.device != state.device) continue;
     log->left = {};
-    Blind(file, "truncated after a copy: lines written in between are lost", -1);
+    Blind(file.name.Path(), file.log, file.seen_at,
+          "truncated after a copy: lines written in between are lost");
   }
 }
 
@@ -165,38 +178,29 @@ void Tail::ContentChanged(TailedFile& file) {
   Truncated(file);
 }
 
+// It is read from its start again, after its rotated siblings: one may be the copy that was made of
+// it, with more in it than was read.
 void Tail::Truncated(TailedFile& file) {
   KnownLog& log = *file.log;
-  TailedFile described;
-  described.name = file.name;
-  described.seen_at = file.seen_at;
-  described.log = &log;
-  const bool was_finished = file.finished;
+  const bool inode_was_reused = file.finished;
   Release(file);
-  file.pending = true;
+  file.pending = must_list_ = true;
   file.decide_at.reset();
   file.waited = true;  // nothing more is to be learnt about its head
   file.changed_at = options_.clock->SinceBoot();
-  files_.List();
-  MournGoneFiles();
-  const bool found = FindCopies(file, log);
-  if (log.file == nullptr) log.position.finished = log.changed = true;
-  if (was_finished) return;  // its inode was reused
-  Blind(described,
-        found ? "truncated after a copy: lines written in between are lost"
-              : "truncated: lines written before that may be lost",
-        -1);
+  if (!inode_was_reused) file.truncated = &log;
 }
 
-bool Tail::FindCopies(const TailedFile& truncated, const KnownLog& log) {
-  bool found = false;
-  for (const auto& other : files_.all()) {
-    if (other.get() == &truncated || other->finished) continue;
-    if (other->log == nullptr && OpenFile(*other)) Identify(*other);
-    other->pending |= other->log == &log;
-    found |= other->log == &log || other->copy_of == &log;
-  }
-  return found;
+void Tail::ReportTruncation(TailedFile& file) {
+  KnownLog& log = *std::exchange(file.truncated, nullptr);
+  const auto holds_it = [&](const auto& other) {
+    return other.get() != &file && (other->log == &log || other->copy_of == &log);
+  };
+  const bool copied = std::any_of(files_.all().begin(), files_.all().end(), holds_it);
+  if (log.file == nullptr) log.position.finished = log.changed = true;
+  Blind(file.name.Path(), &log, file.seen_at,
+        copied ? "truncated after a copy: lines written in between are lost"
+               : "truncated: lines written before that may be lost");
 }
 
 // Rotated away, read to its end, its name taken by a new file, and nothing written since. A deleted
@@ -211,13 +215,13 @@ void Tail::FinishQuietFiles() {
     }
     // One that is finishing but could not be opened is tried again when something changes.
     if (!options_.follow || file->pending || file->finishing || file->finished) continue;
-    if (!file->at_end) continue;
+    const bool away = file->name.rotated || !file->listed;
+    if (!away || !file->at_end) continue;
     const bool succeeded = files_.SuccessorOf(*file) != nullptr;
     // Whoever wrote may still hold the end of its last line.
     if (std::exchange(file->succeeded, succeeded) != succeeded) file->changed_at = now;
-    const bool away = file->name.rotated || !file->listed;
     const auto patience = succeeded ? options_.quiet_period : 10 * options_.quiet_period;
-    if (!away || (!succeeded && file->listed) || now - file->changed_at < patience) continue;
+    if ((!succeeded && file->listed) || now - file->changed_at < patience) continue;
     file->finishing = file->pending = true;
   }
 }
@@ -226,7 +230,7 @@ void Tail::Finish(TailedFile& file) {
   file.finished = true;
   file.finishing = false;
   file.partial = 0;
-  file.input.Close();
+  files_.LetGo(file);
   if (file.input.is_pipe() || file.log->position.finished) return;
   file.log->position.finished = file.log->changed = true;
 }
@@ -234,12 +238,13 @@ void Tail::Finish(TailedFile& file) {
 void Tail::MournGoneFiles() {
   for (const auto& file : files_.TakeGone()) {
     problems_.erase(file->name.Path());
+    if (file->truncated != nullptr) ReportTruncation(*file);
     KnownLog* log = file->log;
     const int64_t read = log == nullptr ? 0 : log->position.to;
     const bool whole = file->finished || file->copy_of != nullptr || file->name.state.size == 0 ||
                        (file->at_end && !file->pending && file->partial == 0);
     if (!whole) {
-      Blind(*file, "log vanished before it was read",
+      Blind(file->name.Path(), log, file->seen_at, "log vanished before it was read",
             file->archive ? -1 : std::max<int64_t>(file->name.state.size - read, 0));
     }
     if (log != nullptr && !log->position.finished) log->position.finished = log->changed = true;
@@ -252,25 +257,18 @@ void Tail::MournGoneFiles() {
 void Tail::MournLostLogs() {
   if (!options_.follow) return;
   const auto is_open_question = [](const auto& file) {
-    return file->log == nullptr && file->copy_of == nullptr && file->name.state.size > 0;
+    return file->log == nullptr && file->copy_of == nullptr && !file->at_end &&
+           file->name.state.size > 0;
   };
   if (std::any_of(files_.all().begin(), files_.all().end(), is_open_question)) return;
-  for (const auto& log : logs_.all()) {
+  for (const auto& log : logs_.active()) {
     if (!std::exchange(log->from_ledger, false) || log->position.finished) continue;
     const std::string& path = log->position.path;
     if (!files_.WasListed(path.substr(0, path.rfind('/')))) {
       log->from_ledger = true;
       continue;
     }
-    TailEvent event;
-    event.kind = TailEvent::Kind::kBlind;
-    event.log = log->position.log;
-    event.offset = log->position.to;
-    event.length = -1;
-    event.reason = "log vanished before it was read";
-    event.path = path;
-    event.to = options_.clock->Now();
-    blind_.push_back(std::move(event));
+    Blind(path, log.get(), Time{}, "log vanished before it was read");
     log->position.finished = log->changed = true;
   }
 }
@@ -282,10 +280,7 @@ void Tail::ReportListing() {
     now[problem.path] = problem.reason;
     const auto before = listing_reported_.find(problem.path);
     if (before != listing_reported_.end() && before->second == problem.reason) continue;
-    TailedFile file;
-    file.name.below = problem.path;
-    Blind(file, problem.reason, -1);
-    blind_.back().path = problem.path;
+    Blind(problem.path, nullptr, Time{}, problem.reason);
   }
   listing_reported_ = std::move(now);
 }

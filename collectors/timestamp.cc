@@ -64,6 +64,15 @@ bool KeepsTheDate(const std::string& pattern, const cctz::time_zone& zone) {
   return read && cctz::civil_day(zone.lookup(*read).cs) == cctz::civil_day(zone.lookup(probe).cs);
 }
 
+// Whether what is read does not depend on the zone that is given.
+bool HasOffset(const std::string& pattern) {
+  const cctz::time_zone utc = cctz::utc_time_zone();
+  const cctz::time_zone other = cctz::fixed_time_zone(cctz::seconds(3600));
+  const std::string text = cctz::format(pattern, CctzTime{cctz::seconds(kProbeSeconds)}, utc);
+  int64_t millis = 0;
+  return ParseWith(pattern, text, utc, millis) == ParseWith(pattern, text, other, millis);
+}
+
 // The first `count` bytes of `text` as a number; -1 unless all are digits.
 template <int count>
 int Digits(const char* text) {
@@ -117,6 +126,7 @@ Result<TimeFormat> TimeFormat::Create(const std::string& format, const std::stri
     return Fail(Error::Kind::kUsage,
                 "time_format: '" + format + "' does not carry year, month and day");
   }
+  time.has_offset_ = HasOffset(time.pattern_);
   return time;
 }
 
@@ -134,8 +144,14 @@ std::optional<Time> TimeFormat::Parse(std::string_view text) const {
       break;
   }
   int64_t millis = 0;
-  const auto seconds = ParseWith(pattern_, text, zone_, millis);
+  const cctz::time_zone utc = cctz::utc_time_zone();
+  auto seconds = ParseWith(pattern_, text, utc, millis);
   if (!seconds) return std::nullopt;
+  if (!has_offset_) {
+    const auto local = zone_.lookup(utc.lookup(*seconds).cs);
+    if (local.kind == cctz::time_zone::civil_lookup::SKIPPED) return std::nullopt;
+    seconds = local.pre;
+  }
   const int64_t count = seconds->time_since_epoch().count();
   if (count < 0 || count >= kYear10000Seconds) return std::nullopt;
   return AfterEpoch(count * 1000 + millis);

@@ -18,7 +18,9 @@ class TimeFormat {
   // a date (no year, say) and a zone that is not known are refused.
   static Result<TimeFormat> Create(const std::string& format, const std::string& zone);
 
-  // Nothing for what is no time after 1970, since the epoch itself means "unknown" in a fact.
+  // Nothing for what is no time after 1970, since the epoch itself means "unknown" in a fact, and
+  // for what the zone's clocks skipped in spring. What they show twice in autumn is the earlier
+  // one.
   std::optional<Time> Parse(std::string_view text) const;
 
  private:
@@ -27,7 +29,8 @@ class TimeFormat {
   TimeFormat() = default;
 
   Spelling spelling_ = Spelling::kRfc3339;
-  std::string pattern_;  // as cctz takes it
+  std::string pattern_;      // as cctz takes it
+  bool has_offset_ = false;  // the pattern reads one, so that the zone does not matter
   cctz::time_zone zone_;
 };
 

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -8,6 +11,24 @@
 #include "monitor/names.h"
 #include "monitor/rule_book.h"
 #include "monitor/sqlite.h"
+
+// What the rules say of a partition while its chain is booked again, in the order of the chain:
+// which alerts there would be now, had the facts come in that order. Plain values, to be copied.
+class AlertReplay {
+ public:
+  void Show(const std::vector<Finding>& findings, int64_t now, int64_t seq);
+  bool any_open() const;
+
+ private:
+  friend class AlertBook;
+  // Of one rule. `opening` says what the alert is about, `latest` how it stands.
+  struct Course {
+    std::optional<Finding> opening;  // none: no alert
+    Finding latest;
+    int64_t began = 0, seq = 0;  // of the opening
+  };
+  std::map<std::string_view, Course, std::less<>> courses_;  // of every rule that said something
+};
 
 // Table `alert` and its states: pending → firing → resolved, with `for` and `keep_firing_for`. One
 // alert a subject and rule; resolved ones are kept as history. Owned by the ledger, its thread
@@ -24,7 +45,13 @@ class AlertBook {
 
   // Applies what a rule found at `now` (Unix ms) because of fact `seq`.
   void Apply(const Finding& finding, const Subject& subject, int64_t now, int64_t seq);
+  // Makes the alerts of a partition those that `replay` ended with. One about another cause or
+  // version than before ends, and the right one begins.
+  void Settle(const AlertReplay& replay, const Subject& subject, int64_t now, int64_t seq);
   bool AnyOpen(const PartitionKey& partition);
+  // A text of the open alert's evidence, empty where it has none; nothing when none is open.
+  std::optional<std::string> OpenEvidence(std::string_view rule, const Subject& subject,
+                                          const std::string& key, int64_t now);
   // Lets time pass: pending alerts fire, alerts that stayed clear resolve.
   void Tick(int64_t now);
   // Resolves what is open on partitions of `format` whose day began before `day`: past retention.
@@ -33,8 +60,27 @@ class AlertBook {
   void Acknowledge(std::string_view rule, int64_t server, int64_t format, int64_t now);
 
  private:
+  struct Open {
+    int64_t id = 0;
+    bool pending = false;
+    bool clear = false;  // firing for keep_firing_for only
+    std::string cause;
+    int64_t version = 0;
+    std::string severity, evidence;
+  };
+  std::optional<Open> Find(std::string_view rule, const Subject& subject, int64_t now);
+  // `opening` says what the alert is about, `latest` how it stands.
+  void Insert(const Finding& opening, const Finding& latest, const Subject& subject, int64_t began,
+              int64_t now, int64_t seq);
+  void SettleOpen(const AlertReplay::Course& course, const Subject& subject, int64_t now,
+                  int64_t seq);
+  std::vector<std::string> OpenRules(const PartitionKey& partition);
+  void Keep(const Open& open, const Finding& finding, int64_t seq);
+  void Clear(const Open& open, const Finding& finding, int64_t now, int64_t seq);
+  void End(const Open& open, int64_t now, int64_t seq);
+
   Names& names_;
   const RuleBook& rules_;
-  Statement find_, insert_, update_, clear_, resolve_, drop_, any_, fire_due_, resolve_due_,
-      many_lost_in_gap_, retire_, acknowledge_;
+  Statement find_, insert_, keep_, clear_, resolve_, drop_, open_rules_, fire_due_, resolve_due_,
+      many_lost_in_gap_, drop_retired_, retire_, acknowledge_;
 };

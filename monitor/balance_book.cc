@@ -208,8 +208,8 @@ void BalanceBook::Flush() {
     return a.packed->key < b.packed->key;
   });
   constexpr size_t kAhead = 12;
-  database_.InsertAll("INSERT OR REPLACE", "INTO balance", kColumns, entries.size(),
-                      [&](size_t row, Cell* cells) {
+  database_.InsertAll(table_empty_ ? "INSERT OR ROLLBACK" : "INSERT OR REPLACE", "INTO balance",
+                      kColumns, entries.size(), [&](size_t row, Cell* cells) {
                         if (row + kAhead < entries.size()) {
                           __builtin_prefetch(entries[row + kAhead].packed);
                         }

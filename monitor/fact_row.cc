@@ -36,11 +36,6 @@ FactKind KindNamed(std::string_view name) {
 
 }  // namespace
 
-const char* const kInsertFacts =
-    "INTO fact(kind, synthetic, source, log, position, epoch, logged_at, server, project, day, "
-    "format, run, batch, version, path, existing, fresh, recovered, duplicates, deleted, written, "
-    "detail, previous, before, missing, lost, cause, marks)";
-
 const char* const kSelectFacts =
     "SELECT seq, kind, synthetic, source, log, position, epoch, logged_at, server, project, day, "
     "format, run, batch, version, path, existing, fresh, recovered, duplicates, deleted, written, "
@@ -62,35 +57,36 @@ void FillFactCells(const FactRow& row, Cell* cells) {
   const bool run = row.kind == FactKind::kRun && row.kind_name.empty();
   const RunCounts& counts = row.counts;
   const bool partitioned = row.partition.project != 0;
-  cells[0] =
+  cells[0] = Cell::Null();  // seq
+  cells[1] =
       run ? Cell::Null() : Cell::Of(row.kind_name.empty() ? NameOf(row.kind) : row.kind_name);
-  cells[1] = Cell::Of(static_cast<int64_t>(row.synthetic));
-  cells[2] = Name(row.source);
-  cells[3] = Name(row.log);
-  cells[4] = row.log ? Cell::Of(row.position) : Cell::Null();
-  cells[5] = Cell::Of(static_cast<int64_t>(row.epoch));
-  cells[6] = Name(row.logged_at);
-  cells[7] = Name(row.partition.server);
-  cells[8] = Name(row.partition.project);
-  cells[9] = partitioned ? Cell::Of(static_cast<int64_t>(row.partition.day)) : Cell::Null();
-  cells[10] = Name(row.partition.format);
-  cells[11] = Id(row.run);
-  cells[12] = Id(row.batch);
-  cells[13] = Name(row.version);
-  cells[14] = Name(row.path);
-  cells[15] = Count(counts.existing);
-  cells[16] = Count(counts.fresh);
-  cells[17] = Count(counts.recovered);
-  cells[18] = Count(counts.duplicates);
-  cells[19] = Count(counts.deleted);
-  cells[20] = Count(counts.written);
-  cells[21] = row.detail.empty() ? Cell::Null() : Cell::Of(row.detail);
-  cells[22] = Name(row.previous);
-  cells[23] = Count(row.before);
-  cells[24] = Name(row.missing);
-  cells[25] = Name(row.lost);
-  cells[26] = Name(row.cause);
-  cells[27] = Name(row.marks);
+  cells[2] = Cell::Of(static_cast<int64_t>(row.synthetic));
+  cells[3] = Name(row.source);
+  cells[4] = Name(row.log);
+  cells[5] = row.log ? Cell::Of(row.position) : Cell::Null();
+  cells[6] = Cell::Of(static_cast<int64_t>(row.epoch));
+  cells[7] = Name(row.logged_at);
+  cells[8] = Name(row.partition.server);
+  cells[9] = Name(row.partition.project);
+  cells[10] = partitioned ? Cell::Of(static_cast<int64_t>(row.partition.day)) : Cell::Null();
+  cells[11] = Name(row.partition.format);
+  cells[12] = Id(row.run);
+  cells[13] = Id(row.batch);
+  cells[14] = Name(row.version);
+  cells[15] = Name(row.path);
+  cells[16] = Count(counts.existing);
+  cells[17] = Count(counts.fresh);
+  cells[18] = Count(counts.recovered);
+  cells[19] = Count(counts.duplicates);
+  cells[20] = Count(counts.deleted);
+  cells[21] = Count(counts.written);
+  cells[22] = row.detail.empty() ? Cell::Null() : Cell::Of(row.detail);
+  cells[23] = Name(row.previous);
+  cells[24] = Count(row.before);
+  cells[25] = Name(row.missing);
+  cells[26] = Name(row.lost);
+  cells[27] = Name(row.cause);
+  cells[28] = Name(row.marks);
 }
 
 void AppendForHash(const FactRow& row, std::string& out) {

@@ -56,10 +56,9 @@ struct FactRow {
 // Same fact, read twice: DESIGN section 3, "Fact keys".
 bool SameFact(const FactRow& a, const FactRow& b);
 
-// Fills the cells of one row, in the order of kInsertFacts. Without `seq`: rows are appended in
-// their order, and SQLite counts on from the last one, which is faster than being told.
-extern const char* const kInsertFacts;
-inline constexpr size_t kFactColumns = 28;
+// Fills the cells of one row of the table, all columns in their order. `seq` is left to SQLite,
+// which counts on from the last row: that is faster than being told.
+inline constexpr size_t kFactColumns = 29;
 void FillFactCells(const FactRow& row, Cell* cells);
 
 // Appends the row's facts columns (not the derived ones) to `out`, for the hash chain: nine numbers

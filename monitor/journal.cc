@@ -6,7 +6,7 @@
 namespace {
 
 // Facts of one transaction of a backfill, at least: each ends with a wait for the disk.
-constexpr int64_t kLargeTransaction = 65'536;
+constexpr int64_t kLargeTransaction = 262'144;
 
 // Bytes worth a thread of their own.
 constexpr size_t kHashBeside = 256 << 10;
@@ -26,8 +26,9 @@ constexpr const char* kInsertRange = "INSERT INTO read_range VALUES (?,?,?)";
 constexpr const char* kExtendRange =
     "UPDATE read_range SET \"end\" = ?3 WHERE log = ?1 AND \"end\" = ?2";
 constexpr const char* kUpsertOutput =
-    "INSERT INTO output VALUES (?1,?2,?3,?4,?5,?6) ON CONFLICT(server, format, path) DO UPDATE SET "
-    "version = ?4, runs = runs + ?5, seq = ?6";
+    "INSERT INTO output VALUES (?1,?2,?3,?4,?5,?6) ON CONFLICT(server, format, directory) DO "
+    "UPDATE "
+    "SET version = iif(?6 = 0, version, ?4), runs = runs + ?5, seq = max(seq, ?6)";
 constexpr const char* kUpsertTally =
     "INSERT INTO tally VALUES (?1,?2,?3,?4,?5) ON CONFLICT(format) DO UPDATE SET runs = runs + ?2, "
     "failed = failed + ?3, written = written + ?4, missing = missing + ?5";
@@ -122,12 +123,13 @@ Result<void> Journal::MakeDurable() {
 }
 
 bool Journal::Knows(const Batch& batch) {
-  if (batch.positions.empty()) return false;
+  bool moved = false;  // a position that says only where its log is now proves nothing
   for (const LogPosition& position : batch.positions) {
     if (!find_log_.Bind({Cell::Of(int64_t{position.log})}).Step()) return false;
-    if (find_log_.Integer(0) != position.to || position.from == position.to) return false;
+    if (find_log_.Integer(0) != position.to) return false;
+    moved |= position.from != position.to;
   }
-  return true;
+  return moved;
 }
 
 void Journal::Write(JournalEntry& entry) {
@@ -149,7 +151,7 @@ void Journal::Write(JournalEntry& entry) {
 }
 
 void Journal::WriteRows(std::vector<FactRow>& rows) {
-  database_.InsertAll("INSERT", kInsertFacts, kFactColumns, rows.size(),
+  database_.InsertAll("INSERT OR ROLLBACK", "INTO fact", kFactColumns, rows.size(),
                       [&](size_t row, Cell* cells) { FillFactCells(rows[row], cells); });
   if (!rows.empty() && database_.last_row() != rows.back().seq) {
     database_.Refuse("fact " + std::to_string(rows.back().seq) + " would not follow the last one");
@@ -158,7 +160,7 @@ void Journal::WriteRows(std::vector<FactRow>& rows) {
 }
 
 void Journal::WriteOutput(const JournalEntry::Output& output) {
-  upsert_output_.Run({Cell::Of(output.server), Cell::Of(output.format), Cell::Of(output.path),
+  upsert_output_.Run({Cell::Of(output.server), Cell::Of(output.format), Cell::Of(output.directory),
                       output.version ? Cell::Of(output.version) : Cell::Null(),
                       Cell::Of(output.runs), Cell::Of(output.seq)});
 }

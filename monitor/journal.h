@@ -18,11 +18,11 @@ struct JournalEntry {
   struct Tally {
     int64_t runs = 0, failed = 0, written = 0, missing = 0;
   };
-  // Runs that wrote to one place (names' ids).
+  // Runs that wrote to one directory (names' ids).
   struct Output {
-    int64_t server = 0, format = 0, path = 0, version = 0;
+    int64_t server = 0, format = 0, directory = 0, version = 0;
     int64_t runs = 0;
-    int64_t seq = 0;  // of the latest
+    int64_t seq = 0;  // of the latest; 0: all are older than what the table knows
   };
 
   const Batch* batch = nullptr;
@@ -52,7 +52,6 @@ class Journal {
   // After a COMMIT with an unknown outcome the same batch comes again: its positions tell.
   bool Knows(const Batch& batch);
   void WriteRows(std::vector<FactRow>& rows);
-  void WriteOutput(const JournalEntry::Output& output);
   void Write(JournalEntry& entry);
   // Makes all of the transaction durable. The caller rolls back what failed.
   [[nodiscard]] Result<void> End();
@@ -61,6 +60,7 @@ class Journal {
 
  private:
   std::future<ChainLink> ChainFacts(std::string& hashed);
+  void WriteOutput(const JournalEntry::Output& output);
   void WritePositions(const Batch& batch);
   void WriteLineCounts(const Batch& batch);
   [[nodiscard]] Result<void> MakeDurable();

@@ -114,12 +114,13 @@ Ledger::Ledger(const Options& options, const Config& config, const RuleBook& rul
       balances_(database_, options.bulk ? kBulkPartitions : options.cached_partitions),
       sources_(database_, config),
       alerts_(database_, names_, rules),
+      outputs_(database_, names_),
       journal_(database_, sources_, options.path),
       select_row_(database_.Prepare(std::string(kSelectFacts) + "WHERE seq = ?")),
       update_derived_(database_.Prepare(ledger_sql::kUpdateDerived)),
-      find_outputs_(database_.Prepare(ledger_sql::kFindOutputs)),
       open_run_(database_.Prepare(ledger_sql::kOpenRun)),
       close_run_(database_.Prepare(ledger_sql::kCloseRuns)),
+      open_runs_(database_.Prepare(ledger_sql::kOpenRuns)),
       upsert_segment_(database_.Prepare(ledger_sql::kUpsertSegment)),
       select_segments_(database_.Prepare(ledger_sql::kSelectSegments)),
       known_operator_fact_(database_.Prepare(ledger_sql::kKnownOperatorFact)) {}
@@ -179,7 +180,7 @@ void Ledger::ForgetCaches() {
   sources_.Open();
   segments_.clear();
   segments_cached_ = 0;
-  last_output_.clear();
+  outputs_.Forget();
   journal_.Open();
   seq_ = journal_.head().seq;
   server_ = names_.Find(options_.server);

@@ -15,6 +15,7 @@
 #include "monitor/fact.h"
 #include "monitor/journal.h"
 #include "monitor/names.h"
+#include "monitor/output_book.h"
 #include "monitor/rule_book.h"
 #include "monitor/segments.h"
 #include "monitor/source_book.h"
@@ -120,15 +121,15 @@ class Ledger {
   bool Later(const FactRow& a, const FactRow& b);
   void Rebuild(BookedPartition& partition, std::vector<FactRow>& chain, int64_t new_seq);
   void WriteDerived(const FactRow& row);
-  void ObserveAgain(const FactRow& row, const Booking& booking, BookedPartition& partition,
-                    int64_t new_seq);
   bool Supersedes(const FactRow& retry, const FactRow& earlier) const;
 
   // Rules.
   void Observe(const FactRow& row, const Booking& booking, BookedPartition& partition);
+  void Note(const FactRow& row, const Booking& booking, bool alerting);
   void ObserveOutput(const FactRow& row);
-  std::vector<JournalEntry::Output> TakeOutputs();
   void ObserveStart(const FactRow& row);
+  void ObserveEnd(const FactRow& row, bool alerting);
+  int64_t VersionBefore(const FactRow& row);
   RunObservation Describe(const FactRow& row, const Booking& booking, const Balance& balance);
   void ApplyFindings(const std::vector<Finding>& findings, const AlertBook::Subject& subject,
                      int64_t now, int64_t seq);
@@ -144,8 +145,9 @@ class Ledger {
   BalanceBook balances_;
   SourceBook sources_;
   AlertBook alerts_;
+  OutputBook outputs_;
   Journal journal_;
-  Statement select_row_, update_derived_, find_outputs_, open_run_, close_run_, upsert_segment_,
+  Statement select_row_, update_derived_, open_run_, close_run_, open_runs_, upsert_segment_,
       select_segments_, known_operator_fact_;
 
   int64_t seq_ = 0;  // of the latest fact accounted
@@ -159,9 +161,6 @@ class Ledger {
   std::map<PartitionKey, SegmentSet> segments_;
   size_t segments_cached_ = 0;
   std::unordered_map<int64_t, const CanonicalFilesConfig*> formats_;
-  // Where each (server, format) was last written, to notice a move without a query a run; `runs`
-  // since the last commit.
-  std::map<std::pair<int64_t, int64_t>, JournalEntry::Output> last_output_;
   bool has_open_runs_ = false;
   bool rebuilt_ = false;  // this commit did more than append: balances are written with it
   Memos memos_;

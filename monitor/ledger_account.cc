@@ -15,12 +15,6 @@ using nlohmann::json;
 
 int64_t Millis(Time time) { return time.time_since_epoch().count(); }
 
-// "/data/row/{project}/{day}.evt" → "/data/row/{project}"
-std::string_view DirectoryOf(std::string_view path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
-}
-
 json ParseDetail(std::string_view detail) {
   json object = json::parse(detail, nullptr, false);
   return object.is_object() ? object : json::object();
@@ -93,7 +87,7 @@ void Ledger::AccountAll(const Batch& batch) {
     }
   }
   entry_.last_seq = outcome_.head_seq = seq_;
-  entry_.outputs = TakeOutputs();
+  entry_.outputs = outputs_.TakeChanges();
 }
 
 void Ledger::Account(FactRow& row, const Batch& batch, const Fact& fact) {
@@ -321,29 +315,29 @@ bool Ledger::Retired(const FactRow& row, const Balance& balance) const {
 }
 
 void Ledger::Observe(const FactRow& row, const Booking& booking, BookedPartition& partition) {
+  Note(row, booking, partition.balance.alerting != 0);
+  if (!booking.remarkable() && !partition.balance.alerting) return;
+  if (row.kind != FactKind::kStartedRun) {
+    ApplyFindings(rules_.OnRun(Describe(row, booking, partition.balance)), {row.partition, 0},
+                  row.logged_at, row.seq);
+  }
+  partition.balance.alerting = alerts_.AnyOpen(row.partition);
+}
+
+// Counts a new fact, and looks at what it says beside its numbers.
+void Ledger::Note(const FactRow& row, const Booking& booking, bool alerting) {
   JournalEntry::Tally& tally = entry_.tallies[row.partition.format];
-  if (row.kind == FactKind::kFailedRun) ++tally.failed;
   if (row.kind == FactKind::kStartedRun) return ObserveStart(row);
+  if (row.kind == FactKind::kFailedRun) ++tally.failed;
   if (row.kind == FactKind::kRun) {
     ++tally.runs;
     tally.written += std::max<int64_t>(0, row.counts.written);
     if (row.path) ObserveOutput(row);
   }
-  if (has_open_runs_ && row.kind != FactKind::kSegmentsDeleted) {
-    close_run_.Run({Cell::Of(int64_t{row.partition.project}), Cell::Of(int64_t{row.partition.day}),
-                    Cell::Of(int64_t{row.partition.format}),
-                    Cell::Of(int64_t{row.partition.server}), Cell::Of(row.run),
-                    Cell::Of(int64_t{!IsSegments(row)}), Cell::Of(row.logged_at)});
-  }
-  if (!booking.remarkable() && !partition.balance.alerting) return;
-  if (booking.lost > 0) {
-    Statement lossy = database_.Prepare(ledger_sql::kUpsertLossy);
-    lossy.Run(
-        {Cell::Of(int64_t{row.partition.format}), Cell::Of(row.cause), Cell::Of(row.version)});
-  }
-  ApplyFindings(rules_.OnRun(Describe(row, booking, partition.balance)), {row.partition, 0},
-                row.logged_at, row.seq);
-  partition.balance.alerting = alerts_.AnyOpen(row.partition);
+  if (has_open_runs_ && row.kind != FactKind::kSegmentsDeleted) ObserveEnd(row, alerting);
+  if (booking.lost <= 0) return;
+  Statement lossy = database_.Prepare(ledger_sql::kUpsertLossy);
+  lossy.Run({Cell::Of(int64_t{row.partition.format}), Cell::Of(row.cause), Cell::Of(row.version)});
 }
 
 RunObservation Ledger::Describe(const FactRow& row, const Booking& booking,
@@ -359,10 +353,7 @@ RunObservation Ledger::Describe(const FactRow& row, const Booking& booking,
   run.run = std::string(row.run);
   run.version = names_.Text(row.version);
   run.path = names_.Text(row.path);
-  if (row.previous) {
-    std::deque<std::string> storage;
-    run.previous_version = names_.Text(LoadRow(row.previous, storage).version);
-  }
+  run.previous_version = names_.Text(VersionBefore(row));
   run.conservation = source ? source->conservation : Conservation::kStrict;
   run.segments = source && source->shape == Shape::kSegments;
   run.counts = row.counts;
@@ -371,69 +362,54 @@ RunObservation Ledger::Describe(const FactRow& row, const Booking& booking,
   return run;
 }
 
+// That of the run which wrote what this one found: failed runs, permits, and attempts that a retry
+// replaced wrote nothing.
+int64_t Ledger::VersionBefore(const FactRow& row) {
+  for (int64_t seq = row.previous; seq != 0;) {
+    std::deque<std::string> storage;
+    const FactRow earlier = LoadRow(seq, storage);
+    const bool wrote = earlier.kind == FactKind::kRun && !(earlier.marks & kSuperseded);
+    if (wrote) return earlier.version;
+    seq = earlier.previous;
+  }
+  return 0;
+}
+
 void Ledger::ApplyFindings(const std::vector<Finding>& findings, const AlertBook::Subject& subject,
                            int64_t now, int64_t seq) {
   for (const Finding& finding : findings) alerts_.Apply(finding, subject, now, seq);
 }
 
-// A run that wrote to the same place as the last one of its server and format says nothing new.
 void Ledger::ObserveOutput(const FactRow& row) {
-  const std::pair<int64_t, int64_t> key{row.partition.server, row.partition.format};
-  const auto known = last_output_.find(key);
-  if (known != last_output_.end() && known->second.path == row.path) {
-    known->second.version = row.version;
-    known->second.seq = row.seq;
-    ++known->second.runs;
-    return;
-  }
-  for (const JournalEntry::Output& earlier : TakeOutputs()) journal_.WriteOutput(earlier);
-  const std::string path = names_.Text(row.path);
-  OutputObservation output;
-  output.directory = std::string(DirectoryOf(path));
-  bool seen_directory = false, first = true;
-  find_outputs_.Bind({Cell::Of(key.first), Cell::Of(key.second)});
-  while (find_outputs_.Step()) {
-    const std::string earlier = names_.Text(find_outputs_.Integer(0));
-    const std::string directory(DirectoryOf(earlier));
-    if (first) {
-      output.previous_directory = directory;
-      output.previous_version = names_.Text(find_outputs_.Integer(1));
-    }
-    first = false;
-    output.earlier_runs += find_outputs_.Integer(2);
-    seen_directory = seen_directory || directory == output.directory;
-  }
-  last_output_[key] = {key.first, key.second, row.path, row.version, 1, row.seq};
+  const auto place = outputs_.Note(row);
+  if (!place) return;
   const CanonicalFilesConfig* format = FormatOf(row.partition.format);
   // The configured path may hold wildcards where the servers' own paths differ.
-  const std::string expected(format ? DirectoryOf(format->path) : std::string_view());
-  output.outside_template =
-      format && fnmatch(expected.c_str(), output.directory.c_str(), FNM_PATHNAME) != 0;
-  output.back = seen_directory;
-  const bool moved = !first && output.directory != output.previous_directory;
-  if (!moved && !output.outside_template) return;
-  output.server = names_.Text(row.partition.server);
-  output.format = names_.Text(row.partition.format);
-  output.version = names_.Text(row.version);
-  output.run = std::string(row.run);
-  output.project = names_.Text(row.partition.project);
-  output.day = Day{row.partition.day};
-  output.written = row.counts.written;
+  const std::string expected = format ? OutputDirectory(format->path, Day{}) : std::string();
   PartitionKey subject;
   subject.server = row.partition.server;
   subject.format = row.partition.format;
+  OutputObservation output;
+  output.server = names_.Text(row.partition.server);
+  output.format = names_.Text(row.partition.format);
+  output.version = names_.Text(row.version);
+  output.previous_version = place->previous_version;
+  output.run = std::string(row.run);
+  output.project = names_.Text(row.partition.project);
+  output.day = Day{row.partition.day};
+  output.directory = place->directory;
+  output.previous_directory = place->previous_directory;
+  output.usual = place->usual;
+  output.outside_template =
+      format && fnmatch(expected.c_str(), output.directory.c_str(), FNM_PATHNAME) != 0;
+  output.left =
+      alerts_.OpenEvidence("output_moved", {subject, 0}, "previous_directory", row.logged_at);
+  output.written = row.counts.written;
+  output.earlier_runs = place->earlier_runs;
+  const bool same =
+      output.previous_directory.empty() || output.previous_directory == output.directory;
+  if (same && !output.outside_template && !output.left) return;
   ApplyFindings(rules_.OnOutput(output), {subject, 0}, row.logged_at, row.seq);
-}
-
-// What was written where since the last call.
-std::vector<JournalEntry::Output> Ledger::TakeOutputs() {
-  std::vector<JournalEntry::Output> outputs;
-  for (auto& [key, output] : last_output_) {
-    if (output.runs == 0) continue;
-    outputs.push_back(output);
-    output.runs = 0;
-  }
-  return outputs;
 }
 
 void Ledger::ObserveStart(const FactRow& row) {
@@ -442,6 +418,21 @@ void Ledger::ObserveStart(const FactRow& row) {
                  Cell::Of(int64_t{row.partition.format}), Cell::Of(int64_t{row.partition.server}),
                  Cell::Of(row.run), row.version ? Cell::Of(row.version) : Cell::Null(),
                  Cell::Of(row.logged_at), Cell::Of(row.seq)});
+}
+
+// A run ended: it is not overdue, nor are those that a rewritten partition had begun before.
+void Ledger::ObserveEnd(const FactRow& row, bool alerting) {
+  const PartitionKey& key = row.partition;
+  close_run_.Run({Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}),
+                  Cell::Of(int64_t{key.format}), Cell::Of(int64_t{key.server}), Cell::Of(row.run),
+                  Cell::Of(int64_t{!IsSegments(row)}), Cell::Of(row.logged_at)});
+  if (!alerting) return;
+  open_runs_.Bind({Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}),
+                   Cell::Of(int64_t{key.format}), Cell::Of(int64_t{key.server})});
+  if (open_runs_.Step()) return;
+  OverdueObservation none;
+  none.overdue = false;
+  ApplyFindings(rules_.OnOverdue(none), {key, 0}, row.logged_at, row.seq);
 }
 
 Result<void> Ledger::Tick(Time now) {

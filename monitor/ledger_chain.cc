@@ -92,15 +92,16 @@ void Ledger::Insert(FactRow& row, BookedPartition& partition) {
   Rebuild(partition, chain, row.seq);
 }
 
-// Books the whole chain again and writes what came out differently.
+// Books the whole chain again, writes what came out differently, and shows all of it to the rules:
+// an alert about a loss that was none ends, and one that there always was begins.
 void Ledger::Rebuild(BookedPartition& partition, std::vector<FactRow>& chain, int64_t new_seq) {
   const Balance old = partition.balance;
   const Source* source = chain.back().source ? sources_.ById(chain.back().source) : nullptr;
   SegmentSet segments;
   SegmentSet* set = source && source->shape == Shape::kSegments ? &segments : nullptr;
   Balance balance, before_last_run;
+  AlertReplay replay, replay_before_last_run;
   FactRow* last_run = nullptr;
-  std::vector<std::pair<size_t, Booking>> remarkable;
   for (size_t i = 0; i < chain.size(); ++i) {
     FactRow& row = chain[i];
     const FactRow was = row;
@@ -108,30 +109,30 @@ void Ledger::Rebuild(BookedPartition& partition, std::vector<FactRow>& chain, in
     row.marks = 0;
     if (last_run && Supersedes(row, *last_run)) {
       balance = before_last_run;
+      replay = replay_before_last_run;
       last_run->marks |= kSuperseded;
       last_run->lost = 0;
       last_run->cause = 0;
       WriteDerived(*last_run);
-      std::erase_if(remarkable, [&](const auto& entry) { return &chain[entry.first] == last_run; });
     }
     if (row.kind == FactKind::kRun) {
       before_last_run = balance;
+      replay_before_last_run = replay;
       last_run = &row;
     }
     const Booking booking = Book(row, balance, set);
     balance.disordered = balance.disordered || row.logged_at < balance.logged_until;
     balance.logged_until = std::max(balance.logged_until, row.logged_at);
-    const bool changed = row.lost != was.lost || row.seq == new_seq;
-    if (booking.remarkable() && changed && i + 1 < chain.size())
-      remarkable.emplace_back(i, booking);
-    if (i + 1 == chain.size()) remarkable.emplace_back(i, booking);
+    if (row.seq == new_seq) Note(row, booking, old.alerting != 0);
+    if (row.kind != FactKind::kStartedRun && (booking.remarkable() || replay.any_open())) {
+      replay.Show(rules_.OnRun(Describe(row, booking, balance)), row.logged_at, row.seq);
+    }
     if (row.previous != was.previous || row.before != was.before || row.missing != was.missing ||
         row.lost != was.lost || row.cause != was.cause || row.marks != was.marks) {
       WriteDerived(row);
     }
   }
   balance.last = chain.back().seq;
-  balance.alerting = old.alerting;
   partition.balance = balance;
   if (chain.back().source) partition.source = chain.back().source;
   entry_.tallies[partition.key.format].missing += balance.missing - old.missing;
@@ -139,8 +140,8 @@ void Ledger::Rebuild(BookedPartition& partition, std::vector<FactRow>& chain, in
     segments_[partition.key] = std::move(segments);
     SaveSegments(partition.key, 0);
   }
-  for (const auto& [index, booking] : remarkable)
-    ObserveAgain(chain[index], booking, partition, new_seq);
+  alerts_.Settle(replay, {partition.key, 0}, balance.logged_until, new_seq);
+  partition.balance.alerting = alerts_.AnyOpen(partition.key);
 }
 
 void Ledger::WriteDerived(const FactRow& row) {
@@ -148,17 +149,6 @@ void Ledger::WriteDerived(const FactRow& row) {
   update_derived_.Run({Cell::Of(row.seq), some(row.previous),
                        row.before == kUnknownCount ? Cell::Null() : Cell::Of(row.before),
                        some(row.missing), some(row.lost), some(row.cause), some(row.marks)});
-}
-
-// Shows a rebuilt run to the rules with the balance as it is now; only the new fact counts as a
-// run.
-void Ledger::ObserveAgain(const FactRow& row, const Booking& booking, BookedPartition& partition,
-                          int64_t new_seq) {
-  if (row.seq == new_seq) return Observe(row, booking, partition);
-  if (!booking.remarkable() && !partition.balance.alerting) return;
-  ApplyFindings(rules_.OnRun(Describe(row, booking, partition.balance)), {row.partition, 0},
-                row.logged_at, row.seq);
-  partition.balance.alerting = alerts_.AnyOpen(row.partition);
 }
 
 SegmentSet& Ledger::Segments(const PartitionKey& key) {

@@ -44,6 +44,7 @@ struct FactEntry {
 };
 
 struct BalanceRow {
+  std::string ledger;  // its id
   std::string server, project, day, format, unit;
   std::optional<int64_t> expected, actual;
   int64_t missing = 0;
@@ -57,6 +58,7 @@ struct BalanceRow {
 
 // A run after which more was missing than before it.
 struct LossRow {
+  std::string ledger;  // its id
   std::string server, project, day, format, unit;
   Time at{};
   std::string run, version, previous_version, cause;
@@ -64,12 +66,13 @@ struct LossRow {
   int64_t missing = 0;  // after it
 };
 
-// A span in which a source was not being watched, or its quarantined lines of one reason.
+// A span in which a source was not being watched, its quarantined lines of one reason, or a source
+// of which nothing has been read at all.
 struct BlindRow {
   std::string server, source, reason;
   bool quarantined = false;
-  int64_t lines = 0;  // quarantined ones
-  Time from{};
+  int64_t lines = 0;                // quarantined ones
+  Time from{};                      // the epoch itself: nobody knows since when
   std::optional<Time> to;           // none: not watched since
   std::optional<int64_t> projects;  // not yet observed since; unknown where the source has none
   bool touches = true;              // the project asked for is one of the source's

@@ -10,13 +10,13 @@ inline constexpr const char* kSelectLogs =
 inline constexpr const char* kUpdateDerived =
     "UPDATE fact SET previous = ?2, before = ?3, missing = ?4, lost = ?5, cause = ?6, marks = ?7 "
     "WHERE seq = ?1";
-inline constexpr const char* kFindOutputs =
-    "SELECT path, version, runs, seq FROM output WHERE server = ? AND format = ? ORDER BY seq DESC";
 inline constexpr const char* kOpenRun = "INSERT OR REPLACE INTO open_run VALUES (?,?,?,?,?,?,?,?)";
 // A rewritten partition has one run at a time: what started before a run that ended is over.
 inline constexpr const char* kCloseRuns =
     "DELETE FROM open_run WHERE project = ?1 AND day = ?2 AND format = ?3 AND server = ?4 AND "
     "(run = ?5 OR (?6 AND started_at <= ?7))";
+inline constexpr const char* kOpenRuns =
+    "SELECT 1 FROM open_run WHERE project = ? AND day = ? AND format = ? AND server = ?";
 inline constexpr const char* kOverdueRuns =
     "SELECT project, day, format, server, run, version, started_at, seq FROM open_run "
     "WHERE started_at <= ?";

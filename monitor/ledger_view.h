@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -31,21 +32,26 @@ class LedgerView {
   // `state`: pending | firing | resolved; empty: all. Oldest first.
   [[nodiscard]] Result<std::vector<AlertRow>> Alerts(std::string_view state);
   [[nodiscard]] Result<std::vector<FormatRow>> Formats();
-  // Blind intervals, and quarantined lines by source and reason. `project` (empty: all) decides
+  // Blind intervals, quarantined lines by source and reason, sources that an open alert calls
+  // blind, and those of which nothing was ever read. `project` (empty: all) decides
   // BlindRow::touches and what is counted in BlindRow::projects.
   [[nodiscard]] Result<std::vector<BlindRow>> Blind(std::string_view project = {});
 
   using TakeBalance = std::function<void(BalanceRow)>;
   // All balances of a project, or of every project (empty), in the order of their key.
   [[nodiscard]] Result<void> Balances(std::string_view project, const TakeBalance& take);
-  // Only those with something missing.
+  // Only those with something missing. This and the next two leave out what is past its retention:
+  // it is gone rightly, whatever became of it before.
   [[nodiscard]] Result<void> Lossy(std::string_view project, const TakeBalance& take);
   // All copies that this ledger has of the project-days given.
   [[nodiscard]] Result<void> CopiesOf(const std::set<ProjectDay>& days, const TakeBalance& take);
   // Whether there is any partition of the project, or of any project (empty).
   [[nodiscard]] Result<bool> Knows(std::string_view project);
-  // Partitions whose verdict cannot be clear, and that do not fire.
-  [[nodiscard]] Result<int64_t> UnknownCopies(std::string_view project);
+  // Those that a person expects on a server (re-homed there) and no source has seen yet.
+  [[nodiscard]] Result<void> Announced(std::string_view project, const TakeBalance& take);
+  // How many observed partitions of a project, or of each (empty), are unknown and do not fire.
+  using UnknownCopies = std::map<std::string, int64_t>;
+  [[nodiscard]] Result<UnknownCopies> Unknown(std::string_view project);
   [[nodiscard]] Result<void> Losses(std::string_view project,
                                     const std::function<void(LossRow)>& take);
 
@@ -65,7 +71,15 @@ class LedgerView {
   Result<void> Read(const std::function<void()>& read);
   std::string Meta(std::string_view key);
   int64_t NameId(std::string_view text);
-  void ReadBalances(std::string_view where, std::initializer_list<Cell> values,
+  std::string NameOf(int64_t id);
+  void Give(const Statement& row, const TakeBalance& take) const;
+  void ReadRetention();
+  bool Retired(int64_t format, int64_t day) const;
+  std::vector<FormatRow> ReadFormats();
+  void AddGaps(std::string_view project, std::vector<BlindRow>& rows);
+  void AddBlindAlerts(std::vector<BlindRow>& rows);
+  void AddSourcesNeverRead(std::vector<BlindRow>& rows);
+  void ReadBalances(std::string_view where, std::initializer_list<Cell> values, bool retired,
                     const TakeBalance& take);
   std::string VersionBefore(int64_t previous);
   void ReadChains(int64_t project, std::string_view day, std::string_view server,
@@ -77,7 +91,9 @@ class LedgerView {
   Database database_;
   std::string ledger_id_;
   std::string server_;
+  std::map<int64_t, int64_t> kept_from_;  // by format: the first day that retention keeps
 };
 
-// Opens all, or says which one cannot be.
+// Opens all, or says which one cannot be. Of copies of one ledger the one that goes furthest is
+// kept.
 [[nodiscard]] Result<std::vector<LedgerView>> OpenLedgers(const std::vector<std::string>& paths);

@@ -7,6 +7,7 @@
 #include "monitor/balance.h"
 #include "monitor/fact_row.h"
 #include "monitor/ledger_view.h"
+#include "monitor/ledger_view_cells.h"
 
 namespace {
 
@@ -44,16 +45,6 @@ constexpr const char* kOfKind =
 // Kinds that are read through their partition's chain, or as blind intervals.
 constexpr std::array<std::string_view, 6> kElsewhere = {
     "failed_run", "started_run", "segments_deleted", "recount", "blind", "quarantined"};
-
-std::string TextAt(const Statement& row, int column) {
-  return row.IsNull(column) ? std::string() : std::string(row.Text(column));
-}
-
-std::optional<Time> TimeAt(const Statement& row, int column) {
-  const auto millis = row.MaybeInteger(column);
-  if (!millis) return std::nullopt;
-  return Time(std::chrono::milliseconds(*millis));
-}
 
 std::string VerdictAfter(const FactEntry& fact, int64_t marks) {
   if (fact.missing > 0) return std::string(NameOf(Verdict::kFiring));

@@ -13,6 +13,9 @@
 // implementation (rules/engine.h) inside its write transaction; answers become rows of table
 // `alert`.
 
+// The one rule about a partition that OnRun does not decide.
+inline constexpr std::string_view kOverdueRule = "compaction_overdue";
+
 // One fact of a partition and what it did to the balance. Only remarkable ones, and all of
 // partitions with an open alert, are shown to the rules.
 struct RunObservation {
@@ -27,16 +30,17 @@ struct RunObservation {
   Balance balance;  // after it
 };
 
-// A format was written to a directory that this server had not written it to before, or back to one
-// that it had.
+// A format was written to another directory than by the last run of its server.
 struct OutputObservation {
   std::string server, format, version, previous_version, run, project;
   Day day;
   std::string directory, previous_directory;  // project and day taken out
-  bool back = false;                          // to a directory known from before
-  bool outside_template = false;              // not where canonical_files says
-  int64_t written = 0;                        // by the run that showed it
-  int64_t earlier_runs = 0;                   // written to the previous directory
+  // Of the open alert about this output: where it was written before. None: no alert is open.
+  std::optional<std::string> left;
+  bool usual = false;             // no new place for this version, or for the one before
+  bool outside_template = false;  // not where canonical_files says
+  int64_t written = 0;            // by the run that showed it
+  int64_t earlier_runs = 0;       // written elsewhere
 };
 
 struct SourceObservation {
@@ -62,7 +66,8 @@ struct Finding {
   std::string cause;
   std::string version;  // decides the incident
   std::string previous_version;
-  std::string evidence;  // JSON object; of an open alert it is merged into the earlier one
+  std::string evidence;  // JSON object, of the alert that this opens
+  std::string standing;  // JSON object: how it is now; merged into the evidence of an open alert
   std::chrono::milliseconds pending_for{0};
   std::chrono::milliseconds keep_firing_for{0};
 };

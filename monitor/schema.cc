@@ -76,8 +76,8 @@ CREATE TABLE gap(
   began INTEGER NOT NULL, ended INTEGER, log INTEGER, position INTEGER, length INTEGER,
   seq INTEGER NOT NULL, PRIMARY KEY(source, epoch)) STRICT, WITHOUT ROWID;
 CREATE TABLE output(
-  server INTEGER NOT NULL, format INTEGER NOT NULL, path INTEGER NOT NULL, version INTEGER,
-  runs INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(server, format, path)) STRICT, WITHOUT ROWID;
+  server INTEGER NOT NULL, format INTEGER NOT NULL, directory INTEGER NOT NULL, version INTEGER,
+  runs INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(server, format, directory)) STRICT, WITHOUT ROWID;
 CREATE TABLE tally(
   format INTEGER PRIMARY KEY, runs INTEGER NOT NULL, failed INTEGER NOT NULL,
   written INTEGER NOT NULL, missing INTEGER NOT NULL) STRICT;
@@ -106,7 +106,7 @@ CREATE INDEX alert_incident ON alert(incident);
 
 // Views for people with `sqlite3`; dropped and made anew at each migration.
 constexpr const char* kViews = R"sql(
-CREATE VIEW runs AS
+CREATE VIEW booked_facts AS
 SELECT f.seq, strftime('%Y-%m-%dT%H:%M:%fZ', f.logged_at / 1000.0, 'unixepoch') AS at,
   coalesce(f.kind, 'run') AS kind, server.text AS server, project.text AS project,
   CASE f.day WHEN -1000000 THEN '-' ELSE date(f.day * 86400, 'unixepoch') END AS day,
@@ -119,30 +119,36 @@ FROM fact f
 LEFT JOIN name server ON server.id = f.server LEFT JOIN name project ON project.id = f.project
 LEFT JOIN name format ON format.id = f.format LEFT JOIN name version ON version.id = f.version
 LEFT JOIN name path ON path.id = f.path LEFT JOIN name cause ON cause.id = f.cause
-LEFT JOIN source ON source.id = f.source LEFT JOIN log ON log.id = f.log
-WHERE f.kind IS NULL OR f.kind IN ('failed_run', 'started_run');
+LEFT JOIN source ON source.id = f.source LEFT JOIN log ON log.id = f.log;
 
-CREATE VIEW losses AS SELECT * FROM runs WHERE lost > 0;
+CREATE VIEW runs AS
+SELECT * FROM booked_facts WHERE kind IN ('run', 'failed_run', 'started_run');
+
+-- Of any kind: a recount and a deletion of segments lose, too.
+CREATE VIEW losses AS SELECT * FROM booked_facts WHERE seq IN (SELECT seq FROM fact WHERE lost > 0);
 
 CREATE VIEW balances AS
 SELECT server.text AS server, project.text AS project,
   CASE b.day WHEN -1000000 THEN '-' ELSE date(b.day * 86400, 'unixepoch') END AS day,
-  format.text AS format, source.unit, b.actual + b.missing - b.surplus AS expected, b.actual,
-  b.missing, b.surplus,
+  format.text AS format, coalesce(source.unit, 'events') AS unit,
+  b.actual + b.missing - b.surplus AS expected,
+  -- Announced by a person (re-homed here), and not seen by any source.
+  CASE WHEN b.source <> 0 OR b.marks & 4 THEN b.actual END AS actual, b.missing, b.surplus,
   CASE b.opening WHEN 0 THEN 'unopened' WHEN 1 THEN 'unknown' WHEN 2 THEN 'unverified' ELSE 'known' END
     AS opening,
   CASE WHEN b.missing > 0 THEN 'firing'
        WHEN b.marks & 4 THEN 'clear'
-       WHEN b.opening IN (0, 1) OR b.marks & 2
+       WHEN b.source = 0 OR b.opening IN (0, 1) OR b.marks & 2
          OR b.epoch <> (SELECT coalesce(max(epoch), 0) FROM gap WHERE gap.source = b.source)
        THEN 'unknown' ELSE 'clear' END AS verdict,
   strftime('%Y-%m-%dT%H:%M:%fZ', b.logged_until / 1000.0, 'unixepoch') AS observed_until
 FROM balance b
 JOIN name server ON server.id = b.server JOIN name project ON project.id = b.project
-JOIN name format ON format.id = b.format JOIN source ON source.id = b.source;
+JOIN name format ON format.id = b.format LEFT JOIN source ON source.id = b.source;
 
 CREATE VIEW blind_intervals AS
-SELECT source.name AS source, strftime('%Y-%m-%dT%H:%M:%fZ', gap.began / 1000.0, 'unixepoch') AS began,
+SELECT source.name AS source,
+  strftime('%Y-%m-%dT%H:%M:%fZ', nullif(gap.began, 0) / 1000.0, 'unixepoch') AS began,
   strftime('%Y-%m-%dT%H:%M:%fZ', gap.ended / 1000.0, 'unixepoch') AS ended, gap.reason,
   gap.blind = 0 AS quarantined, log.path AS log, gap.position, gap.length
 FROM gap JOIN source ON source.id = gap.source LEFT JOIN log ON log.id = gap.log;
@@ -181,8 +187,9 @@ LEFT JOIN name cause ON cause.id = f.cause;
 )sql";
 
 constexpr std::array<const char*, 1> kMigrations = {kVersion1};
-constexpr std::array<const char*, 7> kViewNames = {
-    "runs", "losses", "balances", "blind_intervals", "read_ranges", "alerts", "timeline"};
+constexpr std::array<const char*, 8> kViewNames = {"runs",     "losses",          "booked_facts",
+                                                   "balances", "blind_intervals", "read_ranges",
+                                                   "alerts",   "timeline"};
 
 int64_t Pragma(Database& database, const char* name) {
   Statement query = database.Prepare(std::string("PRAGMA ") + name);

@@ -141,7 +141,7 @@ std::optional<SegmentDeletion> ParseSegmentDeletion(std::string_view detail) try
   const json object = json::parse(detail);
   const std::string reason = object.value("reason", "obsolete");
   return SegmentDeletion{NamesAt(object, "segments"), reason != "obsolete" && reason != "unmerged",
-                         reason == "interrupted_job"};
+                         object.value("uncertain", false)};
 } catch (const std::exception&) {
   return std::nullopt;
 }

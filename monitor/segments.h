@@ -42,7 +42,7 @@ std::optional<SegmentRun> ParseSegmentRun(std::string_view detail);
 struct SegmentDeletion {
   std::vector<std::string> segments;
   bool explained = false;  // a dropped family, FIFO, a range, a failed job's leftovers
-  bool uncertain = false;  // a crash swallowed the end of the job that they belonged to
+  bool uncertain = false;  // the log does not tell what became of them
 };
 std::optional<SegmentDeletion> ParseSegmentDeletion(std::string_view detail);
 

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cctype>
 #include <condition_variable>
@@ -36,32 +37,32 @@ std::string ImmutableUri(const std::string& path) {
 }
 
 int BindCell(sqlite3_stmt* statement, int at, const Cell& cell) {
-  const int size = static_cast<int>(cell.text.size());
-  switch (cell.kind) {
+  const int size = static_cast<int>(cell.text().size());
+  switch (cell.kind()) {
     case Cell::Kind::kNull:
       return sqlite3_bind_null(statement, at);
     case Cell::Kind::kInteger:
-      return sqlite3_bind_int64(statement, at, cell.integer);
+      return sqlite3_bind_int64(statement, at, cell.integer());
     case Cell::Kind::kText:
-      return sqlite3_bind_text(statement, at, cell.text.data() ? cell.text.data() : "", size,
+      return sqlite3_bind_text(statement, at, cell.text().data() ? cell.text().data() : "", size,
                                SQLITE_TRANSIENT);
     case Cell::Kind::kBlob:
-      return sqlite3_bind_blob(statement, at, cell.text.data(), size, SQLITE_TRANSIENT);
+      return sqlite3_bind_blob(statement, at, cell.text().data(), size, SQLITE_TRANSIENT);
   }
   return SQLITE_MISUSE;
 }
 
 void ReturnCell(sqlite3_context* context, const Cell& cell) {
-  switch (cell.kind) {
+  switch (cell.kind()) {
     case Cell::Kind::kNull:
       return sqlite3_result_null(context);
     case Cell::Kind::kInteger:
-      return sqlite3_result_int64(context, cell.integer);
+      return sqlite3_result_int64(context, cell.integer());
     case Cell::Kind::kText:
-      return sqlite3_result_text(context, cell.text.data(), static_cast<int>(cell.text.size()),
+      return sqlite3_result_text(context, cell.text().data(), static_cast<int>(cell.text().size()),
                                  SQLITE_STATIC);
     case Cell::Kind::kBlob:
-      return sqlite3_result_blob(context, cell.text.data(), static_cast<int>(cell.text.size()),
+      return sqlite3_result_blob(context, cell.text().data(), static_cast<int>(cell.text().size()),
                                  SQLITE_STATIC);
   }
 }
@@ -75,7 +76,7 @@ struct Database::Feed {
   size_t columns = 0;
   size_t rows = 0;  // in the block
   std::vector<Cell> cells = std::vector<Cell>(kColumns * kBlockRows);
-  std::map<std::string, Statement> statements;  // by table and varying columns
+  std::map<std::string, Statement> statements;  // by their text
 
   struct Table {
     sqlite3_vtab base;
@@ -88,18 +89,15 @@ struct Database::Feed {
   static Feed& Of(sqlite3_vtab_cursor* cursor) {
     return *reinterpret_cast<Table*>(cursor->pVtab)->feed;
   }
-  // Bit i: column i is not the same in all rows of the block.
-  uint32_t Varying() const {
-    uint32_t varying = 0;
+  // How SQL says the value that a column has in all rows of the block; empty if they differ.
+  std::string Constant(size_t column) const {
+    const Cell first = cells[column];
     for (size_t row = 1; row < rows; ++row) {
-      const Cell* cell = &cells[row * columns];
-      for (size_t i = 0; i < columns; ++i) {
-        const bool same = cell[i].kind == cells[i].kind && cell[i].integer == cells[i].integer &&
-                          cell[i].text == cells[i].text;
-        varying |= static_cast<uint32_t>(!same) << i;
-      }
+      if (!cells[row * columns + column].Is(first)) return {};
     }
-    return varying;
+    if (first.Is(Cell::Null())) return "NULL";
+    if (first.Is(Cell::Of(int64_t{0}))) return "0";
+    return "?" + std::to_string(column + 1);
   }
 
   static int Connect(sqlite3* db, void* feed, int, const char* const*, sqlite3_vtab** table,
@@ -286,21 +284,20 @@ void Database::InsertAll(const char* verb, const char* into, size_t columns, siz
 
 void Database::InsertBlock(const char* verb, const char* into) {
   Feed& feed = *feed_;
-  const uint32_t varying = feed.Varying();
-  const std::string key = std::string(into) + std::to_string(varying);
-  auto found = feed.statements.find(key);
-  if (found == feed.statements.end()) {
-    std::string sql = std::string(verb) + " " + into + " SELECT ";
-    for (size_t i = 0; i < feed.columns; ++i) {
-      if (i > 0) sql += ",";
-      sql += (varying >> i & 1) ? "c" + std::to_string(i) : "?" + std::to_string(i + 1);
-    }
-    found = feed.statements.emplace(key, Prepare(sql + " FROM temp.feed")).first;
+  std::string sql = std::string(verb) + " " + into + " SELECT ";
+  std::array<bool, Feed::kColumns> bound{};
+  for (size_t i = 0; i < feed.columns; ++i) {
+    const std::string constant = feed.Constant(i);
+    bound[i] = constant.starts_with('?');
+    sql += (i > 0 ? "," : "") + (constant.empty() ? "c" + std::to_string(i) : constant);
   }
+  sql += " FROM temp.feed";
+  auto found = feed.statements.find(sql);
+  if (found == feed.statements.end()) found = feed.statements.emplace(sql, Prepare(sql)).first;
   Statement& insert = found->second;
   insert.Bind({});
   for (size_t i = 0; i < feed.columns; ++i) {
-    if (!(varying >> i & 1)) insert.BindOne(static_cast<int>(i), feed.cells[i]);
+    if (bound[i]) insert.BindOne(static_cast<int>(i), feed.cells[i]);
   }
   while (insert.Step()) {
   }

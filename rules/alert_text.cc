@@ -47,37 +47,54 @@ std::string Where(const AlertRow& alert) {
   return where;
 }
 
-std::string Since(const AlertRow& alert) {
-  return "since " + FormatTime(alert.starts_at.value_or(alert.began_at));
-}
+std::string Since(const AlertRow& alert) { return "since " + FormatTime(alert.began_at); }
 
-std::string Release(const AlertRow& alert) {
-  if (alert.version.empty() || alert.version == "unknown") return "by an unknown release";
-  std::string text = "by release " + alert.version;
-  if (!alert.previous_version.empty() && alert.previous_version != alert.version) {
-    text += " (before it: " + alert.previous_version + ")";
-  }
-  return text;
-}
+bool Known(const std::string& version) { return !version.empty() && version != "unknown"; }
 
-std::string CauseInWords(std::string_view cause, const Evidence& evidence) {
+// "run r57 of release 2.7.0"
+std::string Who(const AlertRow& alert, const Evidence& evidence) {
   const std::string run = evidence.Text("run");
-  const std::string who = run.empty() ? "a run" : "run " + run;
+  return (run.empty() ? "a run" : "run " + run) +
+         (Known(alert.version) ? " of release " + alert.version : " of an unknown release");
+}
+
+std::string LeftBy(const AlertRow& alert) {
+  if (!Known(alert.previous_version)) return " had been left";
+  const bool same = alert.previous_version == alert.version;
+  return " had been left by " + (same ? "the same release" : "release " + alert.previous_version);
+}
+
+std::string CauseInWords(const AlertRow& alert, const Evidence& evidence) {
+  const std::string& cause = alert.cause;
+  if (cause == "deleted_unmerged") return "a live file was deleted that no finished run had merged";
+  if (cause == "file_disagrees") return "the file itself holds fewer than was logged as written";
+  const std::string who = Who(alert, evidence);
   if (cause == "existing_not_read") {
     return who + " read " + evidence.Count("existing") + " existing " + evidence.Unit() +
-           " where the previous run had left " + evidence.Count("before");
+           " where " + evidence.Count("before") + LeftBy(alert);
   }
   if (cause == "dropped_in_merge") {
     return who + " read " + evidence.Count("dropped") + " " + evidence.Unit() +
            " that it neither wrote nor explained";
   }
-  if (cause == "deleted_unmerged")
-    return who + " deleted a live file that no finished run consumed";
   if (cause == "duplicated") return who + " wrote more than it read";
   if (cause == "emptied") return who + " merged something into nothing";
   if (cause == "lost_in_gap") return who + " found fewer after a span that nobody watched";
-  if (cause == "file_disagrees") return "the file itself holds fewer than was logged as written";
   return who + " left fewer than it found, and the log does not say why";
+}
+
+// A run that does not find what another release wrote may look in the wrong place, or the other one
+// wrote to it: no count can tell.
+std::string WhatToStop(const AlertRow& alert) {
+  const bool two = alert.cause == "existing_not_read" && Known(alert.version) &&
+                   Known(alert.previous_version) && alert.version != alert.previous_version;
+  if (two) {
+    return "; one of the two releases uses the wrong place: stop compaction on " + alert.server +
+           " until it is known which, and keep what is on disk.";
+  }
+  const std::string culprit =
+      Known(alert.version) ? "release " + alert.version : "the compactor on " + alert.server;
+  return "; stop " + culprit + " before the next run, and keep what is on disk.";
 }
 
 AlertText Missing(const AlertRow& alert, const Evidence& evidence) {
@@ -87,13 +104,12 @@ AlertText Missing(const AlertRow& alert, const Evidence& evidence) {
   text.summary = (counted ? missing + " missing: " : "a merge broke its rules: ") + Where(alert);
   text.description = "Expected " + evidence.Count("expected") + " " + evidence.Unit() +
                      ", there are " + evidence.Count("actual") + ", " + Since(alert) + ": " +
-                     CauseInWords(alert.cause, evidence) + ", " + Release(alert) +
-                     "; stop that release before the next run and keep what is on disk.";
+                     CauseInWords(alert, evidence);
   if (alert.rule == "lost_in_gap") {
-    text.description = "Expected " + evidence.Count("expected") + " " + evidence.Unit() +
-                       ", there are " + evidence.Count("actual") + ", " + Since(alert) + ": " +
-                       CauseInWords(alert.cause, evidence) +
-                       ", so this is a lower bound; read the missing logs with `rollcall ingest`.";
+    text.description +=
+        ", so this is a lower bound; read the missing logs with `rollcall ingest LOG`.";
+  } else {
+    text.description += WhatToStop(alert);
   }
   return text;
 }
@@ -104,59 +120,76 @@ AlertText OutputMoved(const AlertRow& alert, const Evidence& evidence) {
       "output moved: " + Where(alert) + " is now written to " + evidence.Text("directory");
   const std::string earlier = evidence.Text("previous_directory");
   const bool moved = alert.cause == "moved" && !earlier.empty();
+  std::string before;
+  if (moved && Known(alert.previous_version)) before = " of release " + alert.previous_version;
   text.description =
       "Expected format " + alert.format + " in " +
-      (moved ? earlier : std::string("the configured place")) + ", but run " +
-      evidence.Text("run") + " wrote it to " + evidence.Text("directory") + ", " + Since(alert) +
-      ", " + Release(alert) + ": no loss yet; the next re-run may lose " +
-      evidence.Count("written") +
-      " events, so stop the release, or confirm the move with `rollcall permit --kind "
-      "move`.";
+      (moved ? earlier + before : std::string("the configured place")) + ", but " +
+      Who(alert, evidence) + " wrote it for project " + evidence.Text("project") + ", day " +
+      evidence.Text("day") + " to " + evidence.Text("directory") + ", " + Since(alert) +
+      ": no loss yet; the next re-run may lose " + evidence.Count("written") +
+      " events of that day alone, so stop the release, or confirm the move with `rollcall permit "
+      "--kind move --data-format " +
+      alert.format + " --on " + alert.server + " --reason …`.";
   return text;
 }
 
-AlertText Explained(const AlertRow& alert, const Evidence& evidence) {
-  const std::string run = "run " + evidence.Text("run");
+AlertText Surplus(const AlertRow& alert, const Evidence& evidence) {
+  AlertText text;
   const std::string unit = evidence.Unit();
-  AlertText text;
-  if (alert.rule == "surplus") {
-    text.summary = evidence.Count("surplus") + " " + unit + " too many: " + Where(alert);
-    text.description = run + " left " + evidence.Count("after") + " " + unit + " where " +
-                       evidence.Count("expected") + " are expected, " + Since(alert) + ", " +
-                       Release(alert) + "; look for a batch that was merged twice.";
-  } else if (alert.rule == "deleted_came_back") {
-    text.summary = evidence.Count("came_back") + " deleted " + unit + " came back: " + Where(alert);
-    text.description = run + " read " + evidence.Count("existing") + " " + unit + " where " +
-                       evidence.Count("before") + " were left after a deletion, " + Since(alert) +
-                       ", " + Release(alert) + "; an erasure was undone, so run it again.";
-  } else if (alert.cause == "large_explained_share") {
-    text.summary = "a large share explained away: " + Where(alert);
-    text.description = run + " calls " + evidence.Count("duplicates") + " " + unit +
-                       " duplicates and " + evidence.Count("deleted") + " deleted, " +
-                       Since(alert) + ", " + Release(alert) +
-                       "; check some of them, since a loss can be mislabelled.";
-  } else {
-    text.summary = "more deleted than there was: " + Where(alert);
-    text.description = run + " claims to have deleted " + evidence.Count("deleted") + " " + unit +
-                       ", " + evidence.Count("overstated") + " more than it had, " + Since(alert) +
-                       ", " + Release(alert) + "; check what the deletion request meant.";
-  }
+  text.summary = evidence.Count("surplus") + " " + unit + " too many: " + Where(alert);
+  text.description = Who(alert, evidence) + " left " + evidence.Count("after") + " " + unit +
+                     " where " + evidence.Count("expected") + " are expected, " + Since(alert) +
+                     "; look for a batch that was merged twice.";
   return text;
 }
 
-AlertText Watching(const AlertRow& alert, const Evidence& evidence) {
+AlertText CameBack(const AlertRow& alert, const Evidence& evidence) {
   AlertText text;
-  if (alert.rule == "blind") {
-    text.summary = "not watching " + alert.source + " on " + alert.server;
-    text.description = "Source " + alert.source + " has not been watched since " +
-                       evidence.Text("from") + " (" + evidence.Text("reason") +
-                       "): losses in this time cannot be seen; make the log readable again.";
+  const std::string unit = evidence.Unit();
+  text.summary = evidence.Count("came_back") + " deleted " + unit + " came back: " + Where(alert);
+  text.description = Who(alert, evidence) + " read " + evidence.Count("existing") + " " + unit +
+                     " where " + evidence.Count("before") + " were left after a deletion, " +
+                     Since(alert) + "; an erasure was undone, so run it again.";
+  return text;
+}
+
+AlertText Overstated(const AlertRow& alert, const Evidence& evidence) {
+  AlertText text;
+  const std::string unit = evidence.Unit();
+  if (alert.cause == "large_explained_share") {
+    text.summary = "a large share explained away: " + Where(alert);
+    text.description = Who(alert, evidence) + " calls " + evidence.Count("duplicates") + " " +
+                       unit + " duplicates and " + evidence.Count("deleted") + " deleted, " +
+                       Since(alert) + "; check some of them, since a loss can be mislabelled.";
     return text;
   }
+  text.summary = "more deleted than there was: " + Where(alert);
+  text.description = Who(alert, evidence) + " claims to have deleted " + evidence.Count("deleted") +
+                     " " + unit + ", " + evidence.Count("overstated") + " more than it had, " +
+                     Since(alert) + "; check what the deletion request meant.";
+  return text;
+}
+
+AlertText Blind(const AlertRow& alert, const Evidence& evidence) {
+  AlertText text;
+  text.summary = "not watching " + alert.source + " on " + alert.server;
+  text.description = "Source " + alert.source + " on " + alert.server +
+                     " has not been watched since " + evidence.Text("from") + " (" +
+                     evidence.Text("reason") +
+                     "): losses in this time cannot be seen; make the log readable again, then see "
+                     "with `rollcall impact` what stays unknown.";
+  return text;
+}
+
+AlertText Overdue(const AlertRow& alert, const Evidence& evidence) {
+  AlertText text;
   text.summary = "compaction overdue: " + Where(alert);
-  text.description = "Run " + evidence.Text("run") + " started at " + evidence.Text("started_at") +
-                     " and has not ended, " + Release(alert) +
-                     "; see whether the compactor hangs or has died.";
+  const int64_t hours = evidence.Number("after_seconds") / 3600;
+  text.description = Who(alert, evidence) + " started at " + evidence.Text("started_at") +
+                     " and has not ended" +
+                     (hours > 0 ? " within " + Grouped(hours) + " hours" : std::string()) +
+                     "; see whether the compactor on " + alert.server + " hangs or has died.";
   return text;
 }
 
@@ -164,7 +197,7 @@ AlertText Other(const AlertRow& alert) {
   AlertText text;
   text.summary = alert.rule + ": " + Where(alert);
   text.description = alert.rule + " fires for " + Where(alert) + ", " + Since(alert) +
-                     (alert.cause.empty() ? "" : " (" + alert.cause + ")") + ", " + Release(alert) +
+                     (alert.cause.empty() ? "" : " (" + alert.cause + ")") +
                      "; the evidence says what was seen.";
   return text;
 }
@@ -176,10 +209,11 @@ AlertText ByRule(const AlertRow& alert) {
     return Missing(alert, evidence);
   }
   if (rule == "output_moved") return OutputMoved(alert, evidence);
-  if (rule == "surplus" || rule == "overstated" || rule == "deleted_came_back") {
-    return Explained(alert, evidence);
-  }
-  if (rule == "blind" || rule == "compaction_overdue") return Watching(alert, evidence);
+  if (rule == "surplus") return Surplus(alert, evidence);
+  if (rule == "overstated") return Overstated(alert, evidence);
+  if (rule == "deleted_came_back") return CameBack(alert, evidence);
+  if (rule == "blind") return Blind(alert, evidence);
+  if (rule == "compaction_overdue") return Overdue(alert, evidence);
   return Other(alert);
 }
 
@@ -190,6 +224,8 @@ AlertText TextOf(const AlertRow& alert) {
   if (!text.description.empty() && text.description[0] >= 'a' && text.description[0] <= 'z') {
     text.description[0] = static_cast<char>(text.description[0] - 'a' + 'A');
   }
+  // What follows is how it was.
+  if (alert.state == "resolved") text.summary = "resolved: " + text.summary;
   text.runbook = "runbooks/" + alert.rule + ".md";
   return text;
 }

@@ -1,8 +1,5 @@
 #include "rules/engine.h"
 
-#include <iterator>
-
-#include "rules/evidence.h"
 #include "rules/explained.h"
 #include "rules/incident.h"
 #include "rules/missing.h"
@@ -12,13 +9,8 @@
 RuleEngine::RuleEngine(const Config& config) : tunings_(config) {}
 
 std::vector<Finding> RuleEngine::OnRun(const RunObservation& run) const {
-  std::vector<Finding> findings;
-  const bool ended = run.kind == FactKind::kRun || run.kind == FactKind::kFailedRun;
-  if (ended) findings.push_back(ClearAs("compaction_overdue", tunings_.Of("compaction_overdue")));
-  if (run.kind == FactKind::kFailedRun) return findings;
-  for (auto& family : {MissingFindings(run, tunings_), ExplainedFindings(run, tunings_)}) {
-    findings.insert(findings.end(), family.begin(), family.end());
-  }
+  std::vector<Finding> findings = MissingFindings(run, tunings_);
+  for (Finding& finding : ExplainedFindings(run, tunings_)) findings.push_back(std::move(finding));
   return findings;
 }
 
@@ -33,11 +25,11 @@ std::vector<Finding> RuleEngine::OnSource(const SourceObservation& source, Time 
 }
 
 std::vector<Finding> RuleEngine::OnOverdue(const OverdueObservation& run) const {
-  return {OverdueFinding(run, tunings_.Of("compaction_overdue"))};
+  return {OverdueFinding(run, tunings_.Of(kOverdueRule))};
 }
 
 std::chrono::milliseconds RuleEngine::overdue_after() const {
-  return tunings_.Of("compaction_overdue").after;
+  return tunings_.Of(kOverdueRule).after;
 }
 
 std::chrono::milliseconds RuleEngine::lag_after() const { return tunings_.Of("blind").after; }

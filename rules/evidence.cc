@@ -13,11 +13,22 @@ std::string Write(const Object& object) {
   return object.dump(-1, ' ', false, Object::error_handler_t::replace);
 }
 
-void AddStanding(const RunObservation& run, Object& evidence) {
+void AddBalance(const RunObservation& run, Object& evidence) {
   const bool known = run.balance.actual != kUnknownCount;
   evidence["expected"] = known ? Object(run.balance.expected()) : Object(nullptr);
   evidence["actual"] = Count(run.balance.actual);
   evidence["missing"] = run.balance.missing;
+}
+
+// What changes in an open alert: never which run opened it.
+std::string Standing(const RunObservation& run) {
+  Object evidence;
+  AddBalance(run, evidence);
+  if (run.kind == FactKind::kRun) {
+    evidence["latest_run"] = run.run;
+    evidence["latest_version"] = run.version;
+  }
+  return Write(evidence);
 }
 
 }  // namespace
@@ -45,16 +56,14 @@ Finding FiringAs(std::string_view rule, const Tuning& tuning, const RunObservati
   finding.version = run.version;
   finding.previous_version = run.previous_version;
   finding.evidence = RunEvidence(run, cause);
+  finding.standing = Standing(run);
   return finding;
 }
 
 Finding StillFiringAs(std::string_view rule, const Tuning& tuning, const RunObservation& run) {
   Finding finding = FiringAs(rule, tuning);
   finding.opens = false;
-  Object evidence;
-  AddStanding(run, evidence);
-  evidence["latest_run"] = run.run;
-  finding.evidence = Write(evidence);
+  finding.standing = Standing(run);
   return finding;
 }
 
@@ -78,7 +87,7 @@ std::string RunEvidence(const RunObservation& run, std::string_view cause) {
   evidence["unread"] = booking.unread;
   evidence["dropped"] = booking.dropped;
   evidence["lost"] = booking.lost;
-  AddStanding(run, evidence);
+  AddBalance(run, evidence);
   evidence["returned"] = booking.returned;
   evidence["permitted"] = booking.permitted;
   evidence["surplus"] = booking.surplus;

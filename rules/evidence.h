@@ -15,7 +15,7 @@ Finding ClearAs(std::string_view rule, const Tuning& tuning);
 // Of the run that a finding is about.
 Finding FiringAs(std::string_view rule, const Tuning& tuning, const RunObservation& run,
                  std::string_view cause);
-// The rule still fires, without anything new: only what stands now changes in the evidence.
+// The rule still fires, without anything new.
 Finding StillFiringAs(std::string_view rule, const Tuning& tuning, const RunObservation& run);
 
 std::string RunEvidence(const RunObservation& run, std::string_view cause);

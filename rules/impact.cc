@@ -10,40 +10,55 @@
 
 namespace {
 
-bool InSpan(const LossRow& loss, const ImpactFilter& filter) {
+bool Selected(const LossRow& loss, const ImpactFilter& filter) {
   if (filter.since && loss.at < *filter.since) return false;
   if (filter.until && loss.at >= *filter.until) return false;
-  if (!filter.version.empty() && loss.version != filter.version) return false;
-  return filter.project.empty() || loss.project == filter.project;
+  return filter.version.empty() || loss.version == filter.version ||
+         loss.previous_version == filter.version;
 }
 
-// Groups copies and losses by project-day; keeps what the filter selects.
+using Partition = std::tuple<std::string, std::string, std::string, std::string>;
+
+// Two ledgers may know one partition: the one that saw more of it, or last, is believed.
+bool Better(const BalanceRow& a, const BalanceRow& b) {
+  return std::tuple(a.actual.has_value(), a.observed_until) >
+         std::tuple(b.actual.has_value(), b.observed_until);
+}
+
+std::map<Partition, const BalanceRow*> Copies(const ImpactInput& input,
+                                              const ImpactFilter& filter) {
+  std::map<Partition, const BalanceRow*> copies;
+  for (const BalanceRow& row : input.copies) {
+    if (!filter.project.empty() && row.project != filter.project) continue;
+    const BalanceRow*& copy = copies[{row.project, row.day, row.format, row.server}];
+    if (!copy || Better(row, *copy)) copy = &row;
+  }
+  return copies;
+}
+
+// The project-days in which the filter selects a loss, with all their copies.
 std::vector<DayCase> Cases(const ImpactInput& input, const ImpactFilter& filter) {
-  std::map<std::pair<std::string, std::string>, DayCase> days;
-  for (const BalanceRow& copy : input.copies) {
-    if (!filter.project.empty() && copy.project != filter.project) continue;
-    days[{copy.project, copy.day}].copies.push_back({&copy, {}});
-  }
-  std::map<std::tuple<std::string, std::string, std::string, std::string>,
-           std::vector<const LossRow*>>
-      losses;
+  std::map<std::pair<Partition, std::string>, std::vector<const LossRow*>> losses;  // and ledger
   for (const LossRow& loss : input.losses) {
-    losses[{loss.server, loss.project, loss.day, loss.format}].push_back(&loss);
+    losses[{{loss.project, loss.day, loss.format, loss.server}, loss.ledger}].push_back(&loss);
   }
-  std::vector<DayCase> selected;
-  for (auto& [key, day] : days) {
-    bool any = false;
-    for (LostCopy& copy : day.copies) {
-      const BalanceRow& row = *copy.balance;
-      const auto found = losses.find({row.server, row.project, row.day, row.format});
-      if (row.missing <= 0 || found == losses.end()) continue;
-      copy.losses = StandingLosses(found->second);
-      std::erase_if(copy.losses, [&](const LossRow* loss) { return !InSpan(*loss, filter); });
-      any = any || !copy.losses.empty();
+  std::map<std::pair<std::string, std::string>, DayCase> days;
+  std::set<std::pair<std::string, std::string>> selected;
+  for (const auto& [partition, balance] : Copies(input, filter)) {
+    const std::pair day{balance->project, balance->day};
+    LostCopy copy{balance, {}};
+    const auto found = losses.find({partition, balance->ledger});
+    if (balance->missing > 0 && found != losses.end()) {
+      for (const LossRow* loss : StandingLosses(found->second)) {
+        copy.losses.push_back({loss, Selected(*loss, filter)});
+        if (copy.losses.back().selected) selected.insert(day);
+      }
     }
-    if (any) selected.push_back(std::move(day));
+    days[day].copies.push_back(std::move(copy));
   }
-  return selected;
+  std::vector<DayCase> cases;
+  for (const auto& day : selected) cases.push_back(std::move(days[day]));
+  return cases;
 }
 
 void Add(const ImpactCount& more, ImpactCount& sum) {
@@ -52,19 +67,23 @@ void Add(const ImpactCount& more, ImpactCount& sum) {
   sum.certain = sum.certain && more.certain;
 }
 
-// One line per partition that lost.
+// One line per partition with a selected loss.
 void AddPartitions(const DayCase& day, Impact& impact) {
   for (const LostCopy& copy : day.copies) {
-    if (copy.losses.empty()) continue;
+    const LossRow* first = nullptr;
     ImpactPartition partition;
+    for (const StandingLoss& loss : copy.losses) {
+      if (!loss.selected) continue;
+      if (!first) first = loss.row;
+      partition.last_loss_at = loss.row->at;
+      ++partition.runs;
+    }
+    if (!first) continue;
     partition.balance = *copy.balance;
-    const LossRow& first = *copy.losses.front();
-    partition.cause = first.cause;
-    partition.version = first.version;
-    partition.previous_version = first.previous_version;
-    partition.first_loss_at = first.at;
-    partition.last_loss_at = copy.losses.back()->at;
-    partition.runs = static_cast<int64_t>(copy.losses.size());
+    partition.cause = first->cause;
+    partition.version = first->version;
+    partition.previous_version = first->previous_version;
+    partition.first_loss_at = first->at;
     impact.partitions.push_back(std::move(partition));
   }
 }
@@ -116,6 +135,23 @@ std::vector<ImpactIncident> Finish(std::map<std::string, IncidentCase>& cases,
            std::tie(a.events_missing, b.first_at, b.id);
   });
   return incidents;
+}
+
+// Adds a day's losses to their incidents. Returns what the selected ones took from the customer.
+int64_t AddLosses(const DayCase& day, const DayVerdict& verdict,
+                  std::map<std::string, IncidentCase>& incidents) {
+  for (const LostCopy& copy : day.copies) {
+    for (const StandingLoss& loss : copy.losses) {
+      if (loss.selected) AddLoss(*loss.row, incidents[IncidentOf(*loss.row)]);
+    }
+  }
+  int64_t missing = 0;
+  for (const DayVerdict::Share& share : verdict.shares) {
+    if (!share.loss.selected) continue;
+    incidents[IncidentOf(*share.loss.row)].missing[verdict.unit] += share.events;
+    missing += share.events;
+  }
+  return missing;
 }
 
 // A project's days of one unit; a day that is neither lossy for customers nor uncertain is left
@@ -181,18 +217,17 @@ void SortProjects(std::map<ProjectKey, ImpactProject>& projects, Impact& impact)
 Impact ComputeImpact(const ImpactInput& input, const ImpactFilter& filter) {
   Impact impact;
   impact.window = filter;
-  impact.unknown_copies = input.unknown_copies;
   std::map<ProjectKey, ImpactProject> projects;
   std::map<std::string, IncidentCase> incidents;
   for (const DayCase& day : Cases(input, filter)) {
     AddPartitions(day, impact);
-    for (const LostCopy& copy : day.copies) {
-      for (const LossRow* loss : copy.losses) AddLoss(*loss, incidents[IncidentOf(*loss)]);
-    }
-    const DayVerdict verdict = JudgeDay(day, input.formats);
+    DayVerdict verdict = JudgeDay(day, input.formats);
+    verdict.events.missing = AddLosses(day, verdict, incidents);
     if (verdict.events.missing == 0 && verdict.events.certain) continue;
     AddDay(verdict, day, projects);
-    incidents[IncidentOf(*verdict.onset)].missing[verdict.unit] += verdict.events.missing;
+  }
+  for (auto& [key, project] : projects) {
+    if (input.unknown_copies.contains(project.project)) project.events.certain = false;
   }
   std::vector<ImpactTotals> totals = TotalsByUnit(projects);
   if (!totals.empty()) {
@@ -202,11 +237,12 @@ Impact ComputeImpact(const ImpactInput& input, const ImpactFilter& filter) {
   impact.incidents = Finish(incidents, impact.totals.unit);
   SortProjects(projects, impact);
   impact.unknown = Unknown(input, filter);
+  for (const auto& [project, copies] : input.unknown_copies) impact.unknown_copies += copies;
   const bool blind = std::any_of(impact.unknown.begin(), impact.unknown.end(),
                                  [](const BlindRow& row) { return row.projects != 0; });
   impact.nothing_known = input.nothing_known;
-  if (blind || impact.unknown_copies > 0 || impact.nothing_known) {
-    impact.totals.events.certain = false;
-  }
+  if (!blind && impact.unknown_copies == 0 && !impact.nothing_known) return impact;
+  impact.totals.events.certain = false;
+  for (ImpactTotals& other : impact.other_units) other.events.certain = false;
   return impact;
 }

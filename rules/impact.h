@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,10 +11,14 @@
 // Whose events are missing, how many, since when, through which release: DESIGN section 3
 // ("Customers, not copies"). A pure function over rows of one ledger or of a whole fleet.
 
+// Selects losses. A day counts with what its selected losses took and is still not back; its
+// expected events, and a partition's balance, are those of the whole day.
 struct ImpactFilter {
   std::optional<Time> since, until;  // times of loss, [since, until)
-  std::string version;               // that lost; empty: any
-  std::string project;               // empty: all
+  // Of the run that lost, or that wrote what was lost: which of the two is at fault no log says.
+  // Empty: any.
+  std::string version;
+  std::string project;  // empty: all
 };
 
 struct ImpactInput {
@@ -22,14 +27,16 @@ struct ImpactInput {
   std::vector<LossRow> losses;
   std::vector<BlindRow> blind;
   std::vector<FormatRow> formats;
-  int64_t unknown_copies = 0;  // partitions in scope whose verdict is unknown
+  // Partitions in scope whose verdict is unknown, by project; none with 0.
+  std::map<std::string, int64_t> unknown_copies;
   bool nothing_known = false;  // no ledger has any partition in scope
 };
 
+// Over the project-days listed, which are those with a loss: the others are expected whole.
 struct ImpactCount {
   int64_t missing = 0;
   int64_t expected = 0;
-  bool certain = true;
+  bool certain = true;  // false: a lower bound
 };
 
 struct ImpactDay {
@@ -55,7 +62,7 @@ struct ImpactIncident {
   std::string id, cause, version, previous_version, unit;
   Time first_at{}, last_at{};
   int64_t servers = 0, projects = 0, project_days = 0;
-  int64_t events_missing = 0;  // each project-day's loss is counted in one incident only
+  int64_t events_missing = 0;  // customers': an event is counted in one incident only
 };
 
 struct ImpactTotals {

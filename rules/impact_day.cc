@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 namespace {
 
@@ -18,9 +19,9 @@ void Judge(Candidate& candidate) {
   for (const LostCopy* copy : candidate.copies) {
     const BalanceRow& row = *copy->balance;
     if (row.verdict == "unknown" || row.uncertain) candidate.events.certain = false;
-    if (!row.expected || !row.actual) continue;
+    if (!row.expected) continue;
     candidate.events.expected = std::max(candidate.events.expected, *row.expected);
-    held = std::max(held, std::min(*row.actual, *row.expected));
+    if (row.actual) held = std::max(held, std::min(*row.actual, *row.expected));
   }
   candidate.events.missing = std::max<int64_t>(0, candidate.events.expected - held);
 }
@@ -58,22 +59,54 @@ const Candidate& Standing(const std::vector<Candidate>& candidates) {
   return *standing;
 }
 
-// The earliest selected loss: of the copies that expect most, else of any copy of the format, else
-// of the day.
-const LossRow* Onset(const DayCase& day, const Candidate& standing) {
-  const LossRow* onset = nullptr;
-  int rank = -1;
-  for (const LostCopy& copy : day.copies) {
-    if (copy.losses.empty()) continue;
+// The copy whose losses answer for the day: of those that expect most, else of any of the format,
+// else of the day; one with a selected loss before others, and of these the one that lost first.
+const LostCopy& Answering(const DayCase& day, const Candidate& standing) {
+  const auto rank = [&](const LostCopy& copy) {
     const BalanceRow& row = *copy.balance;
     const bool same = row.format == standing.format && row.unit == standing.unit;
-    const int own = !same ? 0 : row.expected == standing.events.expected ? 2 : 1;
-    const LossRow* first = copy.losses.front();
-    if (own < rank || (own == rank && onset && onset->at <= first->at)) continue;
-    rank = own;
-    onset = first;
+    const bool selected = std::any_of(copy.losses.begin(), copy.losses.end(),
+                                      [](const StandingLoss& loss) { return loss.selected; });
+    const bool whole = same && row.expected == standing.events.expected;
+    return std::tuple(!copy.losses.empty(), selected, same, whole);
+  };
+  const LostCopy* answering = nullptr;
+  for (const LostCopy& copy : day.copies) {
+    const bool better = !answering || rank(copy) > rank(*answering);
+    const bool earlier = answering && !copy.losses.empty() && rank(copy) == rank(*answering) &&
+                         copy.losses[0].row->at < answering->losses[0].row->at;
+    if (better || earlier) answering = &copy;
   }
-  return onset;
+  return *answering;
+}
+
+// What a copy's losses took, less what was put back, the oldest first.
+std::vector<DayVerdict::Share> SharesOf(const LostCopy& copy) {
+  std::vector<DayVerdict::Share> shares;
+  const auto put_back = [&](int64_t events) {
+    for (auto& share : shares) {
+      const int64_t part = std::min(share.events, events);
+      share.events -= part;
+      events -= part;
+    }
+  };
+  int64_t missing = 0;
+  for (const StandingLoss& loss : copy.losses) {
+    put_back(missing - (loss.row->missing - loss.row->lost));
+    shares.push_back({loss, loss.row->lost});
+    missing = loss.row->missing;
+  }
+  put_back(missing - copy.balance->missing);
+  return shares;
+}
+
+// Made to add up to what the customer misses, which is less where another copy holds more.
+void Fit(int64_t missing, std::vector<DayVerdict::Share>& shares) {
+  for (size_t i = shares.size(); i-- > 0;) {
+    shares[i].events = std::clamp<int64_t>(shares[i].events, 0, missing);
+    missing -= shares[i].events;
+  }
+  if (!shares.empty()) shares[0].events += missing;
 }
 
 }  // namespace
@@ -97,5 +130,7 @@ DayVerdict JudgeDay(const DayCase& day, const std::vector<FormatRow>& formats) {
     events.certain = std::all_of(candidates.begin(), candidates.end(),
                                  [](const Candidate& one) { return one.events.certain; });
   }
-  return {standing.format, standing.unit, events, Onset(day, standing)};
+  DayVerdict verdict{standing.format, standing.unit, events, SharesOf(Answering(day, standing))};
+  Fit(events.missing, verdict.shares);
+  return verdict;
 }

@@ -26,12 +26,34 @@ Result<void> ReadLedger(LedgerView& ledger, const std::set<ProjectDay>& days,
   auto blind = ledger.Blind(project);
   if (!blind) return tl::unexpected<Error>(blind.error());
   input.blind.insert(input.blind.end(), blind->begin(), blind->end());
-  const auto unknown = ledger.UnknownCopies(project);
+  const auto unknown = ledger.Unknown(project);
   if (!unknown) return tl::unexpected<Error>(unknown.error());
-  input.unknown_copies += *unknown;
   const auto knows = ledger.Knows(project);
   if (!knows) return tl::unexpected<Error>(knows.error());
   input.nothing_known = input.nothing_known && !*knows;
+  for (const auto& [name, copies] : *unknown) input.unknown_copies[name] += copies;
+  return {};
+}
+
+// What one ledger only announces another may know: that of the server where it is now.
+Result<void> AddAnnounced(std::vector<LedgerView>& ledgers, const std::string& project,
+                          ImpactInput& input) {
+  std::vector<BalanceRow> announced;
+  for (LedgerView& ledger : ledgers) {
+    auto ok =
+        ledger.Announced(project, [&](BalanceRow row) { announced.push_back(std::move(row)); });
+    if (!ok) return ok;
+  }
+  for (const BalanceRow& row : announced) {
+    bool seen = false;
+    for (LedgerView& ledger : ledgers) {
+      auto ok = ledger.CopiesOf({{row.project, row.day}}, [&](const BalanceRow& other) {
+        seen = seen || (other.actual && other.server == row.server && other.format == row.format);
+      });
+      if (!ok) return ok;
+    }
+    if (!seen) ++input.unknown_copies[row.project];
+  }
   return {};
 }
 
@@ -53,6 +75,9 @@ Result<ImpactInput> ReadImpactInput(std::vector<LedgerView>& ledgers, const Impa
     auto named = ledger.Formats();
     if (!named) return tl::unexpected<Error>(named.error());
     input.formats.insert(input.formats.end(), named->begin(), named->end());
+  }
+  if (auto ok = AddAnnounced(ledgers, filter.project, input); !ok) {
+    return tl::unexpected<Error>(ok.error());
   }
   return input;
 }

@@ -26,12 +26,20 @@ Finding BreakFinding(const RunObservation& run, const Tuning& tuning, std::strin
   return finding;
 }
 
+// Why `rule` calls this loss its own; empty: it is another rule's. What a run read and did not
+// write is no matter of a gap before it.
+std::string_view CauseFor(std::string_view rule, const Booking& booking) {
+  if (booking.lost <= 0) return {};
+  if (RuleOfLoss(NameOf(booking.cause)) == rule) return NameOf(booking.cause);
+  const bool dropped = booking.cause == Cause::kLostInGap && booking.dropped > 0;
+  return rule == "count_drop" && dropped ? NameOf(Cause::kDroppedInMerge) : "";
+}
+
 // The finding of one rule about `missing`.
 Finding LossFinding(std::string_view rule, const RunObservation& run, const Tuning& tuning) {
   if (!Reaches(run.balance.missing, run.balance, tuning)) return ClearAs(rule, tuning);
-  const std::string_view cause = NameOf(run.booking.cause);
-  if (run.booking.lost > 0 && RuleOfLoss(cause) == rule) return FiringAs(rule, tuning, run, cause);
-  return StillFiringAs(rule, tuning, run);
+  const std::string_view cause = CauseFor(rule, run.booking);
+  return cause.empty() ? StillFiringAs(rule, tuning, run) : FiringAs(rule, tuning, run, cause);
 }
 
 }  // namespace

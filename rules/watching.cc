@@ -29,14 +29,13 @@ std::optional<Finding> SourceFinding(const SourceObservation& source, Time now,
   evidence["source"] = source.source;
   evidence["reason"] = source.path.empty() ? source.reason : source.path + ": " + source.reason;
   evidence["from"] = FormatTime(source.began);
-  evidence["seconds"] = std::chrono::duration_cast<std::chrono::seconds>(lasted).count();
   finding.evidence = Write(evidence);
   return finding;
 }
 
 Finding OverdueFinding(const OverdueObservation& run, const Tuning& tuning) {
-  if (!run.overdue) return ClearAs("compaction_overdue", tuning);
-  Finding finding = FiringAs("compaction_overdue", tuning);
+  if (!run.overdue) return ClearAs(kOverdueRule, tuning);
+  Finding finding = FiringAs(kOverdueRule, tuning);
   finding.cause = "started_without_end";
   finding.version = run.version;
   Object evidence;
@@ -45,6 +44,6 @@ Finding OverdueFinding(const OverdueObservation& run, const Tuning& tuning) {
   evidence["started_at"] = FormatTime(run.started_at);
   evidence["after_seconds"] =
       std::chrono::duration_cast<std::chrono::seconds>(tuning.after).count();
-  finding.evidence = Write(evidence);
+  finding.evidence = finding.standing = Write(evidence);
   return finding;
 }

@@ -216,6 +216,79 @@ TEST_CASE("a compaction of 4.1 joins its inputs by id", "[cassandra]") {
   CHECK(log.Text(log.batch.facts[0].run) == kId);
 }
 
+TEST_CASE("a compaction of 1.2 counts rows", "[cassandra]") {
+  const JoinedLog log = JoinLines(
+      {" INFO [CompactionExecutor:4] 2013-04-24 03:36:47,500 CompactionTask.java (line 105) "
+       "Compacting [SSTableReader(path='/d/system/local/system-local-ic-1-Data.db'), "
+       "SSTableReader(path='/d/system/local/system-local-ic-2-Data.db')]",
+       " INFO [CompactionExecutor:4] 2013-04-24 03:36:47,686 CompactionTask.java (line 246) "
+       "Compacted 4 sstables to [/d/system/local/system-local-ic-6,].  5,956 bytes to 5,687 (~95% "
+       "of original) in 158ms = 0.034326MB/s.  4 total rows, 1 unique.  Row merge counts were "
+       "{1:0, "
+       "2:0, 3:0, 4:1, }"});
+  const json detail = OnlyDetail(log);
+  CHECK(detail["inputs"].size() == 2);
+  CHECK(detail["merge_counts"]["4"] == 1);
+  CHECK(log.batch.facts[0].existing == 4);
+  CHECK(log.batch.facts[0].written == 1);
+  CHECK(log.Text(log.batch.facts[0].project) == "system.local");
+}
+
+TEST_CASE("tasks that share their inputs do not each consume them", "[cassandra]") {
+  for (const std::string part : {" (1/4)", " range (-123,456]"}) {
+    const std::string id = "(" + kId + part + ")";
+    const std::string head = "DEBUG [CompactionExecutor:1] 2025-05-05 04:05:51,668 X.java:1 - ";
+    const JoinedLog log = JoinLines(
+        {head + "Compacting " + id + " [" + kTable + "nb-23-big-Data.db:level=0, ]",
+         head + "Compacted " + id +
+             " 1 sstables to [] to level=0.  1KiB to 0KiB (~0% of original) in 38ms.  8 total "
+             "partitions merged to 0.  Partition merge counts were {1:8, }. Time spent writing "
+             "keys = 38ms"});
+    const json detail = OnlyDetail(log);
+    CHECK_FALSE(detail.contains("inputs"));
+    CHECK(detail["sstables"] == 1);
+    CHECK(log.batch.facts[0].existing == 8);
+    CHECK(log.Text(log.batch.facts[0].project) == "shop.orders");
+  }
+}
+
+TEST_CASE("an sstable is the same whether named by path or by URI", "[cassandra]") {
+  const auto output = [](const std::string& scheme) {
+    return OnlyDetail(JoinLines({Compacted41(scheme + kTable + "nb-25-big,", "{1:8, }",
+                                             "8 total partitions merged to 8")}))["outputs"];
+  };
+  CHECK(output("file://") == output(""));
+  CHECK(output("file:") == output(""));
+}
+
+TEST_CASE("nothing is joined where nothing says what belongs together", "[cassandra]") {
+  const std::string head = "INFO  2016-03-01 10:00:00,000 [shard 0] compaction - ";
+  const JoinedLog log = JoinLines(
+      {head + "Compacting [" + kTable + "ka-24-Data.db:level=0, ]",
+       head + "Compacted 1 sstables to [" + kTable +
+           "ka-25-Data.db:level=0, ]. 24 bytes to 11 (~47% of original) in 74ms = 0.1MB/s. "
+           "~384 total partitions merged to 2."});
+  CHECK_FALSE(OnlyDetail(log).contains("inputs"));
+}
+
+TEST_CASE("after lines were missed nothing is joined across the gap", "[cassandra]") {
+  LogFeed feed(Maker(), SourceConfig());
+  feed.Line(Compacting21("CompactionExecutor:1"));
+  feed.Missed();
+  feed.Line(Compacted21("CompactionExecutor:1"));
+  CHECK_FALSE(OnlyDetail(feed.out).contains("inputs"));
+}
+
+TEST_CASE("a time that cannot be is quarantined, none is unknown", "[cassandra]") {
+  const auto with_time = [](const std::string& time) {
+    std::string line = Compacted21("T:1");
+    return line.replace(line.find("2019-12-18 11:17:52,075"), 23, time);
+  };
+  CHECK(JoinLines({with_time("2019-12-32 11:17:52,075")}).quarantined ==
+        std::vector<std::string>{"time is no time"});
+  CHECK(JoinLines({with_time("11:17:52,075")}).batch.facts.at(0).logged_at == Time{});
+}
+
 TEST_CASE("counts that begin at zero are one too low", "[cassandra]") {
   const JoinedLog log = JoinLines(
       {Compacted41(kTable + "ac-25-bti,", "{0:6, 1:1, }", "8 total partitions merged to 7")});

@@ -202,6 +202,121 @@ TEST_CASE("since and until select times of loss", "[impact]") {
   CHECK(fleet.Compute(filter).totals.events.missing == 100);
 }
 
+TEST_CASE("a span counts what its own losses took", "[impact]") {
+  Fleet fleet;
+  fleet.Copy("data-1", 107, 7);
+  fleet.Loss(kNoon, 60, 60, "2.7.0");
+  fleet.Loss(kOne, 40, 100, "2.8.0");
+  ImpactFilter filter;
+  filter.since = At(kOne);
+  const Impact since = fleet.Compute(filter);
+  CHECK(since.totals.events.missing == 40);
+  CHECK(since.totals.events.expected == 107);
+  REQUIRE(since.partitions.size() == 1);
+  CHECK(since.partitions[0].balance.missing == 100);  // a balance is what it is
+  CHECK(since.partitions[0].runs == 1);
+  CHECK(since.partitions[0].version == "2.8.0");
+  CHECK(since.partitions[0].first_loss_at == At(kOne));
+  filter = {};
+  filter.until = At(kOne);
+  CHECK(fleet.Compute(filter).totals.events.missing == 60);
+}
+
+TEST_CASE("each incident counts what its own losses took from a day", "[impact]") {
+  Fleet fleet;
+  fleet.Copy("data-1", 107, 7);
+  fleet.Loss(kNoon, 60, 60, "2.7.0");
+  fleet.Loss(kOne, 40, 100, "2.8.0");
+  const Impact impact = fleet.Compute();
+  REQUIRE(impact.incidents.size() == 2);
+  CHECK(impact.incidents[0].version == "2.7.0");
+  CHECK(impact.incidents[0].events_missing == 60);
+  CHECK(impact.incidents[1].events_missing == 40);
+}
+
+TEST_CASE("what was put back is put against the oldest loss", "[impact]") {
+  Fleet fleet;
+  fleet.Copy("data-1", 107, 27);
+  fleet.Loss(kNoon, 60, 60, "2.7.0");
+  fleet.Loss(kOne, 40, 90, "2.8.0");  // 10 came back before it, 10 after it
+  const Impact impact = fleet.Compute();
+  REQUIRE(impact.incidents.size() == 2);
+  CHECK(impact.incidents[0].events_missing == 40);
+  CHECK(impact.incidents[0].version == "2.7.0");
+  CHECK(impact.incidents[1].events_missing == 40);
+}
+
+TEST_CASE("a better replica is put against the oldest loss, too", "[impact]") {
+  Fleet fleet;
+  fleet.Copy("data-1", 107, 7);
+  fleet.Loss(kNoon, 60, 60, "2.7.0");
+  fleet.Loss(kOne, 40, 100, "2.8.0");
+  fleet.Copy("data-2", 107, 57);
+  fleet.Loss(kOne, 50, 50, "2.8.0");
+  ImpactFilter filter;
+  filter.version = "2.8.0";
+  CHECK(fleet.Compute(filter).totals.events.missing == 40);
+  filter.version = "2.7.0";
+  CHECK(fleet.Compute(filter).totals.events.missing == 10);
+  CHECK(fleet.Compute().totals.events.missing == 50);
+}
+
+TEST_CASE("a version selects what another run did not find of it", "[impact]") {
+  Fleet fleet;
+  fleet.Copy("data-1", 107, 7);
+  fleet.Loss(kNoon, 100, 100, "2.6.9").previous_version = "2.7.0";
+  ImpactFilter filter;
+  for (const char* version : {"2.6.9", "2.7.0"}) {
+    filter.version = version;
+    CHECK(fleet.Compute(filter).totals.events.missing == 100);
+  }
+  filter.version = "2.8.0";
+  CHECK(fleet.Compute(filter).partitions.empty());
+}
+
+TEST_CASE("a partition that two ledgers know is the one that was seen last", "[impact]") {
+  Fleet fleet;
+  for (const char* ledger : {"a", "b", "c"}) {
+    BalanceRow& copy = fleet.Copy("data-1", 107, ledger[0] == 'b' ? 7 : 57);
+    copy.ledger = ledger;
+    copy.observed_until = ledger[0] == 'b' ? At(kOne) : At(kNoon);
+    fleet.Loss(kNoon, copy.missing).ledger = ledger;
+  }
+  const Impact impact = fleet.Compute();
+  REQUIRE(impact.partitions.size() == 1);
+  CHECK(impact.partitions[0].balance.missing == 100);
+  CHECK(impact.partitions[0].runs == 1);
+  CHECK(impact.totals.events.missing == 100);
+}
+
+TEST_CASE("a copy that was only announced holds nothing yet", "[impact]") {
+  Fleet fleet;
+  fleet.Copy("data-1", 107, 7);
+  fleet.Loss(kNoon, 100);
+  BalanceRow& announced = fleet.Copy("data-2", 120, 120);
+  announced.actual.reset();
+  announced.verdict = "unknown";
+  const Impact impact = fleet.Compute();
+  CHECK(impact.totals.events.expected == 120);
+  CHECK(impact.totals.events.missing == 113);
+  CHECK_FALSE(impact.totals.events.certain);
+}
+
+TEST_CASE("a project is a lower bound while any of its days is unknown", "[impact]") {
+  Fleet fleet;
+  fleet.Copy("data-1", 107, 7, "2016-02-22", "row", "acme");
+  fleet.Loss(kNoon, 100);
+  fleet.Copy("data-1", 50, 30, "2016-02-22", "row", "other");
+  fleet.Loss(kOne, 20);
+  fleet.input.unknown_copies = {{"other", 3}};
+  const Impact impact = fleet.Compute();
+  CHECK(impact.projects.at(0).events.certain);
+  CHECK_FALSE(impact.projects.at(1).events.certain);
+  CHECK(impact.projects.at(1).days.at(0).events.certain);
+  CHECK_FALSE(impact.totals.events.certain);
+  CHECK(impact.unknown_copies == 3);
+}
+
 TEST_CASE("a version selects what it lost", "[impact]") {
   Fleet fleet;
   fleet.Copy("data-1", 107, 7, "2016-02-21");
@@ -299,6 +414,45 @@ TEST_CASE("nothing lost is an empty, certain impact", "[impact]") {
   CHECK(impact.totals.events.missing == 0);
   CHECK(impact.totals.events.certain);
   CHECK(impact.incidents.empty());
+}
+
+TEST_CASE("what each version took agrees with events lost and put back one by one", "[impact]") {
+  std::mt19937 random(GENERATE(1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u));
+  const auto below = [&](int64_t bound) {
+    return std::uniform_int_distribution<int64_t>(0, bound - 1)(random);
+  };
+  Fleet fleet;
+  std::map<std::string, int64_t> truth;
+  for (int day = 1; day <= 9; ++day) {
+    BalanceRow& copy = fleet.Copy("data-1", 10'000, 10'000, "2016-02-0" + std::to_string(day));
+    std::vector<std::string> lost;  // by which version, the oldest event first
+    for (int step = 0; step < 6; ++step) {
+      if (below(3) == 0) {
+        const auto back = below(static_cast<int64_t>(lost.size()) + 1);
+        lost.erase(lost.begin(), lost.begin() + back);
+        continue;
+      }
+      const std::string version = "v" + std::to_string(below(3));
+      const int64_t events = 1 + below(50);
+      lost.insert(lost.end(), static_cast<size_t>(events), version);
+      const std::string at = "2016-02-22T1" + std::to_string(step) + ":00:00Z";
+      fleet.Loss(at, events, static_cast<int64_t>(lost.size()), version).previous_version = "";
+    }
+    copy.missing = static_cast<int64_t>(lost.size());
+    copy.actual = *copy.expected - copy.missing;
+    for (const std::string& version : lost) ++truth[version];
+  }
+  int64_t all = 0;
+  for (const char* version : {"v0", "v1", "v2"}) {
+    ImpactFilter filter;
+    filter.version = version;
+    CHECK(fleet.Compute(filter).totals.events.missing == truth[version]);
+    all += truth[version];
+  }
+  CHECK(fleet.Compute().totals.events.missing == all);
+  for (const ImpactIncident& incident : fleet.Compute().incidents) {
+    CHECK(incident.events_missing == truth[incident.version]);
+  }
 }
 
 TEST_CASE("customers' losses agree with a brute computation over random fleets", "[impact]") {

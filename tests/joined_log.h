@@ -62,6 +62,7 @@ class LogFeed {
     joiner_->Restore(state);
   }
 
+  void Missed() { joiner_->Missed(); }
   std::string State() const { return joiner_->State(); }
 
   JoinedLog out;

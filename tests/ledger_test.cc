@@ -394,6 +394,31 @@ TEST_CASE("a batch whose commit had an unknown outcome can be committed again", 
   CHECK(ledger.Query("SELECT count(*) FROM runs") == "1");
 }
 
+TEST_CASE("so can one that also says where another log is now", "[ledger]") {
+  LedgerFixture ledger;
+  LogPosition rotated;
+  rotated.log = 1;
+  rotated.source = 0;
+  rotated.to = 100;
+  ledger.batch.positions = {rotated};
+  REQUIRE(ledger.ledger->Commit(ledger.batch));
+  rotated.from = 100;
+  rotated.path = "/logs/x.log.1";
+  LogPosition read;
+  read.log = 2;
+  read.source = 0;
+  read.to = 50;
+  ledger.Add({.run = "1", .fresh = 100, .written = 100});
+  ledger.batch.positions = {rotated, read};
+  REQUIRE(ledger.ledger->Commit(ledger.batch));
+  REQUIRE(ledger.ledger->Commit(ledger.batch));
+  CHECK(ledger.Query("SELECT count(*) FROM runs") == "1");
+  // Of a log that nothing was read of, a second time changes nothing.
+  ledger.batch = {};
+  ledger.batch.positions = {rotated};
+  REQUIRE(ledger.ledger->Commit(ledger.batch));
+}
+
 TEST_CASE("a position that does not continue the committed one is refused", "[ledger]") {
   LedgerFixture ledger;
   LogPosition position;
@@ -482,5 +507,5 @@ TEST_CASE("a format written to another directory is shown to the rules", "[ledge
   CHECK(ledger.rules.outputs[0].previous_directory == "/old/{project}");
   CHECK(ledger.rules.outputs[0].directory == "/new/{project}");
   CHECK(ledger.rules.outputs[0].previous_version == "1");
-  CHECK_FALSE(ledger.rules.outputs[0].back);
+  CHECK_FALSE(ledger.rules.outputs[0].usual);
 }

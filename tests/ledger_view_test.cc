@@ -211,9 +211,9 @@ TEST_CASE("verdicts agree with the view for people", "[ledger_view]") {
     CHECK(row.uncertain == (row.project != "third"));
   }
   CHECK(unknown == 1);
-  CHECK(view.UnknownCopies("").value() == 1);
-  CHECK(view.UnknownCopies("other").value() == 1);
-  CHECK(view.UnknownCopies("third").value() == 0);
+  CHECK(view.Unknown("").value() == LedgerView::UnknownCopies{{"other", 1}});
+  CHECK(view.Unknown("other").value() == LedgerView::UnknownCopies{{"other", 1}});
+  CHECK(view.Unknown("third").value().empty());
 }
 
 TEST_CASE("a loss names the version that wrote what was not read", "[ledger_view]") {
@@ -348,6 +348,115 @@ TEST_CASE("a blind source that never told of a project leaves their number unkno
   ledger.Commit();
   LedgerView view = ViewOf(ledger.directory / "ledger.db");
   CHECK_FALSE(view.Blind().value().at(0).projects.has_value());
+}
+
+TEST_CASE("a source of which nothing was read leaves everything unknown", "[ledger_view]") {
+  LedgerFixture ledger;
+  CompactionLogConfig other;
+  other.name = "mistyped";
+  ledger.config.compaction_logs.push_back(other);
+  ledger.Open();
+  ledger.Commit({.run = "1", .fresh = 1, .written = 1});
+  LedgerView view = ViewOf(ledger.directory / "ledger.db");
+  const auto rows = view.Blind().value();
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].source == "mistyped");
+  CHECK(rows[0].from == Time{});
+  CHECK_FALSE(rows[0].to);
+  CHECK_FALSE(rows[0].projects);
+  std::vector<LedgerView> views;
+  views.push_back(std::move(view));
+  CHECK_FALSE(ComputeImpact(ReadImpactInput(views, {}).value(), {}).totals.events.certain);
+}
+
+TEST_CASE("a source with an open blind alert is not watched now", "[ledger_view]") {
+  const bool gap = GENERATE(false, true);
+  LedgerFixture ledger;
+  const RuleEngine engine(ledger.config);
+  ledger.ledger.reset();
+  auto opened = Ledger::Open({ledger.directory / "ledger.db", "data-1"}, ledger.config, engine);
+  REQUIRE(opened);
+  ledger.ledger = std::move(*opened);
+  ledger.Commit({.run = "1", .fresh = 1, .written = 1});
+  if (gap) ledger.AddGap(FactKind::kBlind, "archive is incomplete");
+  ledger.Commit({.at = "2016-02-22T13:00:00Z", .run = "2", .existing = 1, .written = 1});
+  const Time began = ParseTime("2016-02-22T14:00:00Z").value();
+  const SourceObservation blind{"compactd", "/log.1.gz: archive is incomplete", began};
+  REQUIRE(ledger.ledger->ReportSource(blind, began + std::chrono::minutes(6)));
+  LedgerView view = ViewOf(ledger.directory / "ledger.db");
+  const auto rows = view.Blind().value();
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].source == "compactd");
+  CHECK_FALSE(rows[0].to);
+  ledger.ledger.reset();
+}
+
+TEST_CASE("a copy that was re-homed here is unknown until it is seen here", "[ledger_view]") {
+  LedgerFixture here, there;
+  here.Add({.run = "op-1",
+            .kind = FactKind::kPermit,
+            .detail = R"({"kind":"rehomed","events":100})",
+            .server = "data-2"});
+  here.batch.facts[0].source = -1;  // no log's
+  here.Commit();
+  {
+    auto views = OpenLedgers({here.directory / "ledger.db"}).value();
+    const auto rows = BalancesOf(views[0], "acme");
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].verdict == "unknown");
+    CHECK(rows[0].expected == 100);
+    CHECK_FALSE(rows[0].actual);
+    CHECK(here.Balance("verdict") == "unknown");
+    CHECK(here.Balance("actual") == "NULL");
+    CHECK_FALSE(ComputeImpact(ReadImpactInput(views, {}).value(), {}).totals.events.certain);
+  }
+  there.Commit({.run = "1", .existing = 100, .written = 100, .server = "data-2"});
+  auto views = OpenLedgers({here.directory / "ledger.db", there.directory / "ledger.db"}).value();
+  CHECK(ReadImpactInput(views, {}).value().unknown_copies.empty());
+}
+
+TEST_CASE("a ledger given twice is read once, as far as it goes", "[ledger_view]") {
+  LedgerFixture ledger;
+  Lose(ledger);
+  ledger.ledger.reset();
+  std::filesystem::copy_file(ledger.directory / "ledger.db", ledger.directory / "copy.db");
+  ledger.Open();
+  Lose(ledger, "other");
+  const std::vector<std::string> paths = {ledger.directory / "copy.db",
+                                          ledger.directory / "ledger.db"};
+  for (const auto& order : {paths, std::vector(paths.rbegin(), paths.rend())}) {
+    auto views = OpenLedgers(order).value();
+    REQUIRE(views.size() == 1);
+    CHECK(views[0].HeadSeq().value() == 4);
+  }
+}
+
+TEST_CASE("what is past its retention is neither missing nor unknown", "[ledger_view]") {
+  LedgerFixture ledger;
+  CanonicalFilesConfig row;
+  row.format = "row";
+  row.retention = std::chrono::hours(24 * 30);
+  ledger.config.canonical_files = {row};
+  ledger.Open();
+  Lose(ledger);  // of 2016-02-22
+  ledger.Commit({.project = "dark", .run = "1", .existing = kUnknownCount, .written = 5});
+  const auto impact = [&] {
+    auto views = OpenLedgers({ledger.directory / "ledger.db"}).value();
+    return ComputeImpact(ReadImpactInput(views, {}).value(), {});
+  };
+  TestRun later{.run = "9", .fresh = 1, .written = 1};
+  later.day = "2016-03-20";
+  later.at = "2016-03-22T23:59:00Z";
+  ledger.Commit(later);
+  CHECK(impact().totals.events.missing == 100);
+  CHECK(impact().unknown_copies == 1);
+  later.run = "10";
+  later.existing = 1;
+  later.at = "2016-03-23T00:00:00Z";
+  later.written = 2;
+  ledger.Commit(later);
+  CHECK(impact().partitions.empty());
+  CHECK(impact().unknown_copies == 0);
 }
 
 TEST_CASE("quarantined lines are told by source and reason", "[ledger_view]") {

@@ -16,7 +16,6 @@ CompactionLogConfig JsonConfig() {
   CompactionLogConfig config;
   config.fields = {{"time", "ts"},
                    {"run", "run"},
-                   {"server", "server"},
                    {"project", "project"},
                    {"day", "day"},
                    {"format", "format"},
@@ -89,8 +88,10 @@ std::string CreateError(const CompactionLogConfig& config) {
 }  // namespace
 
 TEST_CASE("a JSON line becomes a fact", "[line_parser]") {
+  CompactionLogConfig config = JsonConfig();
+  config.fields["server"] = "server";
   CHECK(
-      Parse(JsonConfig(), kCompactd) ==
+      Parse(config, kCompactd) ==
       std::string(NameOf(FactKind::kRun)) +
           " 2016-02-22T17:02:11.123Z 2016-02-21 [data-3] [acme] [columnar] [r-17] [] [4.2.0] "
           "[/data/columnar/{project}/1] existing=1000 fresh=25 recovered=0 duplicates=3 deleted=2 "
@@ -207,6 +208,17 @@ TEST_CASE("what a finished run needs and does not have is named", "[line_parser]
   CHECK(without(R"(,"written":1)") == "quarantined: no written");
 }
 
+TEST_CASE("a line of no server is quarantined where lines name theirs", "[line_parser]") {
+  CompactionLogConfig config = JsonConfig();
+  config.fields["server"] = "host";
+  CHECK(Parse(config, Line(R"(,"host":"data-3")")).find("[data-3]") != std::string::npos);
+  CHECK(Parse(config, Line("")) == "quarantined: no server");
+  CHECK(Parse(config, Line(R"(,"host":null)")) == "quarantined: no server");
+  CHECK(Parse(config, Line(R"(,"host":"")")) == "quarantined: no server");
+  config.constants["server"] = "data-0";
+  CHECK(Parse(config, Line("")).find("[data-0]") != std::string::npos);
+}
+
 TEST_CASE("what is no time, no date and no text is named", "[line_parser]") {
   const auto with = [](const std::string& field, const std::string& value) {
     CompactionLogConfig config = JsonConfig();
@@ -247,6 +259,8 @@ TEST_CASE("one name may spell project and day", "[line_parser]") {
   CHECK(Parse(config, Line(R"(,"cf":"eu/acme/2016-02-20")")).find(" 2016-02-20 [] [eu/acme] ") !=
         std::string::npos);
   CHECK(Parse(config, Line(R"(,"cf":"default")")).find(" - [] [default] ") != std::string::npos);
+  CHECK(Parse(config, Line(R"(,"cf":"acme/2016-02-20","path":"/d/2016-02-20/acme.evt")"))
+            .find("[/d/{day}/{project}.evt]") != std::string::npos);
 }
 
 TEST_CASE("a constant fills what the line does not carry", "[line_parser]") {

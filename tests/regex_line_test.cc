@@ -1,5 +1,6 @@
 #include "collectors/regex_line.h"
 
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,28 @@ TEST_CASE("a lookbehind on a line without bytes reads nothing", "[regex_line]") 
 TEST_CASE("a catastrophic pattern gives up", "[regex_line]") {
   CHECK(Read(R"(^(?P<a>(x+x+)+)[yz])", std::string(60, 'x')) == "gave up");
   CHECK(Read(R"(^(?P<a>((x|é)+x+)+)[yz])", std::string(60, 'x') + "é") == "gave up");
+}
+
+TEST_CASE("a pattern that is slow at each of many places gives up", "[regex_line]") {
+  // Each beginning is within the limits; all together took 45 seconds.
+  const std::string line = std::string(65'000, 'x') + " z";
+  const auto begin = std::clock();
+  CHECK(Read("(?P<a>(?:x{1,950}){1,2})z", line) == "gave up");
+  CHECK((std::clock() - begin) / CLOCKS_PER_SEC < 10);
+}
+
+TEST_CASE("a long line is searched to its end", "[regex_line]") {
+  for (const size_t size : {300, 1022, 1023, 1024, 1025, 2048, 5000, 65'000}) {
+    const std::string ascii = std::string(size, 'x'), umlauts = ascii + "ü" + ascii + "üüü";
+    CHECK(Read(R"((?P<a>\d+)$)", ascii + "17") == "a<17> ");
+    CHECK(Read(R"((?<=x)n=(?P<a>\d+))", ascii + "n=17") == "a<17> ");
+    CHECK(Read(R"((?P<a>ü)\d)", umlauts + "17") == "a<ü> ");
+    CHECK(Read(R"((?P<a>ü)\d)", umlauts) == "no match");
+    CHECK(Read(R"(y(?P<a>$))", ascii + "y") == "a- ");
+    CHECK(Read(R"(^x(?P<a>\d))", ascii + "17") == "no match");
+    CHECK(Read(R"(\Gx*(?P<a>\d))", ascii + "17") == "a<1> ");
+    CHECK(Read(R"(\G(?P<a>\d))", ascii + "17") == "no match");
+  }
 }
 
 TEST_CASE("an ordinary pattern takes the longest line", "[regex_line]") {

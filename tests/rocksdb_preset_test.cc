@@ -1,3 +1,4 @@
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -393,6 +394,34 @@ TEST_CASE("a family made anew under a dropped one's name is another", "[rocksdb]
   CHECK(OnlyDeletion(log)["reason"] == "unmerged");
 }
 
+TEST_CASE("a job that goes on when its family is dropped writes for nothing", "[rocksdb]") {
+  const auto creation = [](int64_t family_id) {
+    const json properties = {{"num_entries", 9}, {"column_family_id", family_id}};
+    return Event(
+        2001, 6, "table_file_creation",
+        {{"cf_name", "acme/2016-02-19"}, {"file_number", 20}, {"table_properties", properties}});
+  };
+  const auto reason = [&](const std::string& created_anew, int64_t family_id) {
+    return OnlyDeletion(JoinAfterFlushes(
+        {"x Created column family [acme/2016-02-19] (ID 4)", "x Dropped column family with id 4",
+         created_anew, "x [db/flush_job.cc:861] [acme/2016-02-19] [JOB 6] Flushing memtable with 3",
+         Event(2000, 6, "flush_started"), creation(family_id),
+         "x [db/flush_job.cc:973] [acme/2016-02-19] [JOB 6] Level-0 flush table #20: 118 bytes OK",
+         Event(2002, 6, "flush_finished"), Deletion(2003, 6, 20)}))["reason"];
+  };
+  CHECK(reason("", 4) == "dropped_family");
+  CHECK(reason("x Created column family [acme/2016-02-19] (ID 5)", 4) == "dropped_family");
+  CHECK(reason("x Created column family [acme/2016-02-19] (ID 5)", 5) == "unmerged");
+  CHECK(reason("", 2147483647) == "dropped_family");
+}
+
+TEST_CASE("a family that has another id now was dropped before", "[rocksdb]") {
+  const JoinedLog log =
+      JoinAfterFlushes({"x Created column family [acme/2016-02-19] (ID 4)",
+                        "x Created column family [acme/2016-02-19] (ID 5)", Deletion(2000, 3, 11)});
+  CHECK(OnlyDeletion(log)["reason"] == "dropped_family");
+}
+
 TEST_CASE("the deletion of a file never seen is ignored and counted so", "[rocksdb]") {
   const JoinedLog log = Join(Maker(), SourceConfig(), {Deletion(2000, 4, 99)});
   CHECK(log.batch.facts.empty());
@@ -425,19 +454,122 @@ TEST_CASE("a job installed just before a crash is told from a loss", "[rocksdb]"
 }
 
 TEST_CASE("a live file deleted while the database opens is unmerged", "[rocksdb]") {
-  const JoinedLog log = JoinAfterFlushes(
-      {"x DB Session ID:  SECONDSESSION", Deletion(3000, 2, 11), "x DB pointer 0x55"});
+  const JoinedLog log =
+      JoinAfterFlushes({"x [db/db_impl/db_impl.cc:704] Shutdown complete",
+                        "x DB Session ID:  SECONDSESSION", Deletion(3000, 2, 11)});
   CHECK(OnlyDeletion(log)["reason"] == "unmerged");
+  CHECK_FALSE(OnlyDeletion(log).contains("uncertain"));
+}
+
+TEST_CASE("a crash takes the log's last lines along", "[rocksdb]") {
+  const JoinedLog log = JoinAfterFlushes({"x DB Session ID:  SECONDSESSION", Deletion(3000, 2, 11),
+                                          "x DB pointer 0x55", Event(3001, 3, "flush_started"),
+                                          Deletion(3002, 3, 12)});
+  const auto deleted = log.Of(FactKind::kSegmentsDeleted);
+  REQUIRE(deleted.size() == 2);
+  CHECK(log.Detail(deleted[0])["reason"] == "lines_lost");
+  CHECK(log.Detail(deleted[0])["uncertain"] == true);
+  // What was not deleted while opening is in the manifest.
+  CHECK(log.Detail(deleted[1])["reason"] == "unmerged");
+}
+
+TEST_CASE("after lines were missed a live file may have been consumed", "[rocksdb]") {
+  const auto reason_after = [](const std::function<void(LogFeed&)>& miss) {
+    LogFeed feed(Maker(), SourceConfig());
+    for (const std::string& line : TwoFlushes()) feed.Line(line);
+    feed.Line(Event(2000, 4, "flush_started"));
+    miss(feed);
+    feed.Restart();
+    feed.Line(Deletion(3000, 4, 11));
+    return OnlyDeletion(feed.out)["reason"];
+  };
+  CHECK(reason_after([](LogFeed&) {}) == "unmerged");
+  CHECK(reason_after([](LogFeed& feed) { feed.Missed(); }) == "lines_lost");
+  CHECK(reason_after([](LogFeed& feed) { feed.Line("x EVENT_LOG_v1 {\"time_micros\": 2"); }) ==
+        "lines_lost");
+}
+
+TEST_CASE("a live file let go of by its last reader is no certain loss", "[rocksdb]") {
+  const json detail = OnlyDeletion(JoinAfterFlushes({Deletion(2000, 0, 11)}));
+  CHECK(detail["reason"] == "released");
+  CHECK(detail["uncertain"] == true);
+}
+
+TEST_CASE("where ranges are deleted, a job may delete files that left the database before",
+          "[rocksdb]") {
+  const JoinedLog log = JoinAfterFlushes(
+      {Deletion(2000, 40, 11), Event(2001, 41, "flush_started"), Deletion(2002, 41, 12)});
+  const auto deleted = log.Of(FactKind::kSegmentsDeleted);
+  REQUIRE(deleted.size() == 2);
+  CHECK(log.Detail(deleted[0])["reason"] == "delete_files_in_range");
+  CHECK(log.Detail(deleted[1])["reason"] == "released");
+}
+
+TEST_CASE("since 10.4 events say how they ended", "[rocksdb]") {
+  const auto ended = [](const std::string& line, const std::string& status) {
+    return line.substr(0, line.size() - 1) + ", \"status\": \"" + status + "\"}";
+  };
+  std::vector<std::string> lines;
+  for (const std::string& line : TwoFlushes()) {
+    const bool creation = line.find("table_file_creation") != line.npos;
+    lines.push_back(creation ? ended(line, "OK") : line);
+  }
+  lines.push_back(Event(2000, 4, "compaction_started",
+                        {{"cf_name", "acme/2016-02-19"}, {"files_L0", {11, 12}}}));
+  lines.push_back(ended(Creation(2001, 4, 13, 11), "OK"));
+  lines.push_back(ended(Creation(2002, 4, 14, 0), "Aborted: Empty SST file not kept"));
+  lines.push_back(CompactionFinished(2003, 4, 11, 11, 1));
+  lines.push_back(ended(Deletion(2004, 4, 11), "IO error: busy"));
+  lines.push_back(ended(Deletion(2005, 4, 12), "OK"));
+  const JoinedLog log = Join(Maker(), SourceConfig(), lines);
+  CHECK(log.Of(FactKind::kRun).size() == 3);
+  CHECK(log.Detail(log.Of(FactKind::kRun).back())["outputs"].size() == 1);
+  CHECK(OnlyDeletion(log)["segments"] == json{"12"});
+  CHECK(OnlyDeletion(log)["reason"] == "obsolete");
+  CHECK(log.Text(log.Of(FactKind::kStartedRun).at(0).project) == "acme");
+}
+
+TEST_CASE("FIFO compaction may name the total size that made it delete", "[rocksdb]") {
+  const JoinedLog log =
+      JoinAfterFlushes({"x [acme/2016-02-19] FIFO compaction: picking file 11 with size 34KB for "
+                        "deletion under total size 900 vs max size 800",
+                        Deletion(2000, 4, 11)});
+  CHECK(OnlyDeletion(log)["reason"] == "fifo");
+}
+
+TEST_CASE("inputs that a range deletion covers whole are not read", "[rocksdb]") {
+  const auto status = [](const std::string& filtered) {
+    return "x (Original Log Time x) [/compaction/compaction_job.cc:889] [acme/2016-02-19] "
+           "compacted "
+           "to: files[0 1] max score 0.0, MB/sec: 1.0 rd, 1.0 wr, level 1, files in(1, 0) "
+           "filtered(" +
+           filtered +
+           ") out(1 +0 blob) MB in(0.0, 0.0 +0.0 blob) filtered(0.0, 0.0) out(0.0 +0.0 "
+           "blob), read-write-amplify(2.0) write-amplify(1.0) OK, records in: 6, records dropped: "
+           "0 "
+           "output_compression: Snappy";
+  };
+  const auto run = [&](const std::string& filtered) {
+    const JoinedLog log = JoinAfterFlushes(
+        {Event(2000, 4, "compaction_started", {{"files_L0", {12}}, {"files_L1", {11}}}),
+         Creation(2001, 4, 13, 6), status(filtered), CompactionFinished(2003, 4, 6, 6, 1)});
+    return log.Detail(log.Of(FactKind::kRun).back());
+  };
+  CHECK(run("0, 0")["input_records"] == 6);
+  CHECK_FALSE(run("0, 1").contains("input_records"));
+  CHECK(run("0, 1")["inputs"] == json{"12", "11"});
 }
 
 TEST_CASE("the head of a rolled log begins no session", "[rocksdb]") {
   const JoinedLog log =
       Join(Maker(), SourceConfig(),
-           {"x DB Session ID:  ONE", Event(2000, 4, "compaction_started", {{"files_L0", {9}}}),
-            Creation(2001, 4, 13, 11), "x RocksDB version: 7.8.3", "x DB SUMMARY",
-            "x DB Session ID:  ONE", CompactionFinished(2003, 4, 12, 11, 1)});
+           {"x DB Session ID:  ONE", "x DB pointer 0x55",
+            Event(2000, 4, "compaction_started", {{"files_L0", {9}}}), Creation(2001, 4, 13, 11),
+            "x RocksDB version: 7.8.3", "x DB SUMMARY", "x DB Session ID:  ONE",
+            CompactionFinished(2003, 4, 12, 11, 1), "x DB pointer 0x55", Deletion(2004, 4, 9)});
   CHECK(log.Of(FactKind::kFailedRun).empty());
   CHECK(log.Of(FactKind::kRun).size() == 1);
+  CHECK(OnlyDeletion(log)["reason"] == "obsolete");
 }
 
 TEST_CASE("a prefix before the marker does not matter", "[rocksdb]") {

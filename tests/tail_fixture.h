@@ -15,32 +15,16 @@
 
 #include "collectors/tail.h"
 #include "tests/catch.h"
+#include "tests/temporary_directory.h"
 
-// What the tail tests share: a directory that goes away, a clock that is moved by hand, and a
-// ledger in memory that commits what a Tail returns and refuses gaps, overlaps and doubled ranges.
+// What the tail tests share: a clock that is moved by hand, and a ledger in memory that commits
+// what a Tail returns and refuses gaps, overlaps and doubled ranges.
 
 class FakeClock final : public Clock {
  public:
   Time Now() const override { return Time(std::chrono::milliseconds(1456160531000) + since_boot); }
   std::chrono::milliseconds SinceBoot() const override { return since_boot; }
   std::chrono::milliseconds since_boot{1000};
-};
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "rollcall-tail-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
 };
 
 inline void Append(const std::string& path, const std::string& bytes) {

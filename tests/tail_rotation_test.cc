@@ -363,6 +363,22 @@ TEST_CASE("logs with equal headers are told apart", "[tail]") {
   CHECK(rig.Contents() == Strings{a, b});
 }
 
+TEST_CASE("where nothing is waited for, logs with equal headers are read at once", "[tail]") {
+  TemporaryDirectory dir;
+  const std::string header(2000, '#');
+  Strings expected;
+  for (int i = 0; i < 5; ++i) {
+    expected.push_back(header + "\n" + Lines(std::to_string(i), 500 - 50 * i));
+    Write(dir / (std::to_string(i) + ".log"), expected.back());
+  }
+  Write(dir / "0.log.1", header + "\n" + Lines("rotated", 10) + "last");
+  expected.insert(expected.begin(), header + "\n" + Lines("rotated", 10) + "last");
+  Rig rig({dir / "*.log"});
+  rig.options.quiet_period = {};
+  rig.Read();
+  CHECK((rig.Contents() == expected));
+}
+
 TEST_CASE("logs that begin with the same short line become two when they differ", "[tail]") {
   TemporaryDirectory dir;
   Write(dir / "a.log", "start\n");
@@ -376,6 +392,154 @@ TEST_CASE("logs that begin with the same short line become two when they differ"
   rig.Restart();
   rig.Read();
   CHECK(rig.Contents() == Strings{"start\na\n", "start\nb\n"});
+}
+
+TEST_CASE("a copy that is seen while it is shorter than 1 KiB is no log of its own", "[tail]") {
+  TemporaryDirectory dir;
+  const std::string text = Lines("a", 100);
+  Write(dir / "x.log", text);
+  Rig rig({dir / "x.log"});
+  rig.Read();
+  for (size_t at = 0; at < text.size(); at += 100) {
+    Append(dir / "x.log.1", text.substr(at, 100));
+    rig.Read();
+  }
+  rig.Wait();
+  Write(dir / "x.log", Lines("b", 10));
+  rig.Read();
+  CHECK(rig.Contents() == Strings{text, Lines("b", 10)});
+  CHECK(rig.BlindReasons() == Strings{kGap});
+}
+
+TEST_CASE("logs that are copied and truncated at once are drained from their copies", "[tail]") {
+  TemporaryDirectory dir;
+  Strings expected;
+  const auto tag = [](const char* what, int i) { return what + std::to_string(i); };
+  for (int i = 0; i < 20; ++i) Write(dir / (std::to_string(i) + ".log"), Lines(tag("a", i), 50));
+  Rig rig({dir / "*.log"});
+  rig.Read();
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = dir / (std::to_string(i) + ".log");
+    Append(name, Lines(tag("a", i), 10, 50));
+    fs::copy_file(name, name + ".1");
+    Write(name, Lines(tag("b", i), 10));
+    Write(dir / ("new" + std::to_string(i) + ".log"), Lines(tag("c", i), 10));
+    expected.push_back(Lines(tag("a", i), 60));
+    expected.push_back(Lines(tag("b", i), 10));
+    expected.push_back(Lines(tag("c", i), 10));
+  }
+  rig.Read();
+  rig.Wait();
+  Strings seen = rig.Contents();
+  std::sort(seen.begin(), seen.end());
+  std::sort(expected.begin(), expected.end());
+  CHECK(seen == expected);
+  CHECK(rig.BlindReasons() == Strings(20, kGap));
+}
+
+TEST_CASE("a truncated log that is deleted before it is read again is called blind", "[tail]") {
+  TemporaryDirectory dir;
+  Write(dir / "x.log", Lines("a", 10));
+  Write(dir / "y.log", Lines("y", 10));
+  Rig rig({dir / "*.log"});
+  rig.Read();
+  Write(dir / "x.log", "");
+  Append(dir / "y.log", Lines("y", 10, 10));
+  rig.Read(1);
+  fs::remove(dir / "x.log");
+  rig.Wait(std::chrono::seconds(60));
+  CHECK(rig.BlindReasons() == Strings{"truncated: lines written before that may be lost"});
+}
+
+TEST_CASE("a file that came and went before it was listed is called blind", "[tail]") {
+  TemporaryDirectory dir;
+  Write(dir / "x.log", Lines("a", 10));
+  Rig rig({dir / "x.log"});
+  rig.Read();
+  // As often as a whole rotation goes round while the ledger's disk is full.
+  for (const char* tag : {"b", "c", "d"}) {
+    fs::rename(dir / "x.log", dir / "x.log.1");
+    Write(dir / "x.log", Lines(tag, 10));
+  }
+  rig.Read();
+  CHECK(rig.Contents() == Strings{Lines("a", 10), Lines("c", 10), Lines("d", 10)});
+  REQUIRE(rig.BlindReasons() == Strings{kLost});
+  CHECK(rig.blind[0].path == dir / "x.log.1");
+}
+
+TEST_CASE("a file that came, was moved and went before it was listed is called blind", "[tail]") {
+  TemporaryDirectory dir;
+  fs::create_directory(dir / "elsewhere");
+  Write(dir / "elsewhere/in", Lines("a", 10));
+  Rig rig({dir / "x.log"});
+  rig.Read();
+  fs::rename(dir / "elsewhere/in", dir / "x.log");
+  fs::rename(dir / "x.log", dir / "x.log.1");
+  fs::rename(dir / "x.log.1", dir / "elsewhere/out");
+  rig.Read();
+  rig.Rescan();
+  REQUIRE(rig.BlindReasons() == Strings{kLost});
+  CHECK(rig.blind[0].path == dir / "x.log.1");
+}
+
+TEST_CASE("nothing is lost with a file that came empty and went", "[tail]") {
+  TemporaryDirectory dir;
+  Rig rig({dir / "x.log"});
+  rig.Read();
+  Write(dir / "x.log", "");
+  fs::rename(dir / "x.log", dir / "x.log.1");
+  fs::remove(dir / "x.log.1");
+  Write(dir / "other", "not ours");
+  fs::remove(dir / "other");
+  rig.Read();
+  CHECK(rig.blind.empty());
+}
+
+TEST_CASE("a file that was compressed before it was listed is read from its archive", "[tail]") {
+  TemporaryDirectory dir;
+  Rig rig({dir / "x.log"});
+  rig.Read();
+  Write(dir / "x.log.1", Lines("a", 10));
+  Write(dir / "x.log.1.gz", Lines("a", 10));  // what is in it decides, not its name
+  fs::remove(dir / "x.log.1");
+  rig.Read();
+  CHECK(rig.Contents() == Strings{Lines("a", 10)});
+  CHECK(rig.blind.empty());
+}
+
+TEST_CASE("a log written after it was deleted and let go is called blind", "[tail]") {
+  TemporaryDirectory dir;
+  Write(dir / "x.log", Lines("a", 10));
+  Rig rig({dir / "x.log"});
+  rig.Read();
+  std::ofstream writer(dir / "x.log", std::ios::app);
+  fs::remove(dir / "x.log");
+  rig.Wait(std::chrono::seconds(60));
+  CHECK(rig.positions[1].finished);
+  CHECK(rig.blind.empty());
+  writer << Lines("a", 1, 10) << std::flush;
+  rig.Read();
+  writer << Lines("a", 1, 11) << std::flush;
+  rig.Read();
+  CHECK(rig.BlindReasons() == Strings{"log was written after it was moved away or deleted"});
+}
+
+TEST_CASE("a log written after it was moved away and let go is called blind", "[tail]") {
+  TemporaryDirectory dir;
+  fs::create_directory(dir / "old");
+  Write(dir / "x.log", Lines("a", 10));
+  Rig rig({dir / "x.log"});
+  rig.Read();
+  std::ofstream writer(dir / "x.log", std::ios::app);
+  fs::rename(dir / "x.log", dir / "old/x.log");
+  Write(dir / "x.log", Lines("b", 10));
+  rig.Read();
+  rig.Wait();
+  CHECK(rig.positions[1].finished);
+  writer << Lines("a", 1, 10) << std::flush;
+  rig.Read();
+  CHECK(rig.Contents() == Strings{Lines("a", 10), Lines("b", 10)});
+  CHECK(rig.BlindReasons() == Strings{"log was written after it was moved away or deleted"});
 }
 
 TEST_CASE("a file deleted before its turn is read all the same", "[tail]") {

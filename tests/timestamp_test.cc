@@ -82,6 +82,20 @@ TEST_CASE("a configured format is read in the configured zone", "[timestamp]") {
   CHECK(Read(format, "2016-07-22 17:02:11", "Europe/Berlin") == "2016-07-22T15:02:11.000Z");
 }
 
+TEST_CASE("a time that clocks skipped is none, and one shown twice is the first", "[timestamp]") {
+  const std::string format = "%Y-%m-%d %H:%M:%S";
+  CHECK(Read(format, "2016-03-27 01:59:59", "Europe/Berlin") == "2016-03-27T00:59:59.000Z");
+  CHECK(Read(format, "2016-03-27 02:00:00", "Europe/Berlin") == "none");
+  CHECK(Read(format, "2016-03-27 02:59:59", "Europe/Berlin") == "none");
+  CHECK(Read(format, "2016-03-27 03:00:00", "Europe/Berlin") == "2016-03-27T01:00:00.000Z");
+  CHECK(Read(format, "2016-10-30 02:30:00", "Europe/Berlin") == "2016-10-30T00:30:00.000Z");
+  CHECK(Read(format, "2016-03-27 01:00:00", "Europe/London") == "none");
+  CHECK(Read("%Y-%m-%d %H:%M:%S %z", "2016-03-27 02:30:00 +0100", "Europe/Berlin") ==
+        "2016-03-27T01:30:00.000Z");
+  CHECK(Read("%s", "1459042200", "Europe/Berlin") == "2016-03-27T01:30:00.000Z");
+  CHECK(Read("%Y-%m-%d", "2011-12-30", "Pacific/Apia") == "none");  // the day that Samoa left out
+}
+
 TEST_CASE("an offset in the text wins over the zone", "[timestamp]") {
   CHECK(Read("%d/%b/%Y:%H:%M:%S %z", "22/Feb/2016:17:02:11 +0530", "America/New_York") ==
         "2016-02-22T11:32:11.000Z");

@@ -5,8 +5,9 @@
 // line; the two are joined by the compaction's id, before 3.0 by the thread. The counts are of
 // Cassandra's partitions: `existing` is Σ k·c_k over the merge counts, `written` what they were
 // merged to; the total that the line claims is "input_records" in the detail. Sstables that had
-// expired whole are in "sstables" but in no count. "Compacting" without "Compacted" is usual (all
-// was purged, nothing to do), hence no kStartedRun. Nothing is logged when sstables are deleted.
+// expired whole are in "sstables" but in no count. Tasks that share their inputs show none, since
+// each would consume them. "Compacting" without "Compacted" is usual (all was purged, nothing to
+// do), hence no kStartedRun. Nothing is logged when sstables are deleted.
 
 #include <algorithm>
 #include <map>
@@ -46,6 +47,7 @@ class CassandraJoiner final : public Joiner {
   }
 
   LineResult Line(std::string_view text, const LineOrigin& origin, Batch& batch) override;
+  void Missed() override { waiting_.clear(); }
   std::string State() const override;
   void Restore(std::string_view state) override;
 
@@ -54,6 +56,7 @@ class CassandraJoiner final : public Joiner {
                        Batch& batch);
   LineResult Flushed(const CassandraLine& line, const LineOrigin& origin, size_t bytes,
                      Batch& batch);
+  std::optional<Time> TimeOf(const CassandraLine& line) const;
   Fact& AddFact(const CassandraLine& line, const std::string& table, const json& detail,
                 const LineOrigin& origin, size_t bytes, Batch& batch);
 
@@ -66,6 +69,7 @@ class CassandraJoiner final : public Joiner {
 LineResult CassandraJoiner::Line(std::string_view text, const LineOrigin& origin, Batch& batch) {
   using Kind = CassandraLine::Kind;
   CassandraLine line = ParseCassandraLine(text);
+  if (!TimeOf(line)) return {LineOutcome::kQuarantined, "time is no time"};
   switch (line.kind) {
     case Kind::kOther:
       return {LineOutcome::kIgnored, {}};
@@ -80,6 +84,7 @@ LineResult CassandraJoiner::Line(std::string_view text, const LineOrigin& origin
       waiting_.clear();
       break;
     case Kind::kCompacting:
+      if (line.join.empty()) break;
       if (waiting_.size() >= kMaxWaiting) waiting_.erase(waiting_.begin());
       waiting_[line.join] = {std::move(line.table), std::move(line.sstables)};
       break;
@@ -94,7 +99,8 @@ LineResult CassandraJoiner::Compacted(const CassandraLine& line, const LineOrigi
   const auto waiting = waiting_.find(line.join);
   if (waiting != waiting_.end()) {
     if (table.empty()) table = waiting->second.table;  // all was purged: there is no output
-    if (table == waiting->second.table) detail["inputs"] = waiting->second.inputs;
+    const bool ours = table == waiting->second.table && !line.part;
+    if (ours) detail["inputs"] = waiting->second.inputs;
     waiting_.erase(waiting);
   }
   if (table.empty()) return {LineOutcome::kQuarantined, "compaction of an unknown table"};
@@ -141,11 +147,17 @@ Fact& CassandraJoiner::AddFact(const CassandraLine& line, const std::string& tab
   json full = detail;
   if (expires_.contains(table)) full["expires"] = true;
   Fact& fact = facts_.Add(batch, origin, bytes, FactKind::kRun, table, full);
+  fact.logged_at = TimeOf(line).value_or(Time{});
+  return fact;
+}
+
+// The epoch, which is no time, for a line without one: logs on the console have no dates.
+std::optional<Time> CassandraJoiner::TimeOf(const CassandraLine& line) const {
+  if (line.time.empty() || !time_format_) return Time{};
   std::string time(line.time);
   std::replace(time.begin(), time.end(), ',', '.');
   std::replace(time.begin(), time.end(), 'T', ' ');
-  if (time_format_ && !time.empty()) fact.logged_at = time_format_->Parse(time).value_or(Time{});
-  return fact;
+  return time_format_->Parse(time);
 }
 
 std::string CassandraJoiner::State() const {

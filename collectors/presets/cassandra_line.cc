@@ -81,6 +81,7 @@ bool IsUuid(std::string_view text) {
 std::string SstableName(std::string_view path) {
   while (!path.empty() && path.front() == ' ') path.remove_prefix(1);
   while (!path.empty() && path.back() == ' ') path.remove_suffix(1);
+  if (path.starts_with("file:/")) path.remove_prefix(path.starts_with("file:///") ? 7 : 5);
   constexpr std::string_view kComponent = "-Data.db";
   if (path.ends_with(kComponent)) path.remove_suffix(kComponent.size());
   std::string name(path);
@@ -169,9 +170,11 @@ std::string_view TakeIdentity(std::string_view line, size_t at, CassandraLine& o
     out.table = name.substr(0, space);
     if (space != name.npos) out.run = name.substr(space + 1);
   }
-  if (rest.starts_with('(') && rest.size() > 38 && IsUuid(rest.substr(1, 36))) {
+  const size_t close = rest.find(") ", 37);
+  if (rest.starts_with('(') && close != rest.npos && IsUuid(rest.substr(1, 36))) {
     out.run = rest.substr(1, 36);
-    rest.remove_prefix(std::min<size_t>(39, rest.size()));
+    out.part = close > 37;
+    rest.remove_prefix(close + 2);
   }
   out.join = out.run.empty() ? std::string(ThreadIn(line)) : out.run;
   return rest;
@@ -188,15 +191,16 @@ CassandraLine Compacting(std::string_view line, size_t at) {
 
 // What follows the list of outputs: totals and counts.
 CassandraLine Merged(std::string_view rest, CassandraLine out) {
-  constexpr std::string_view kTotal = " total partitions merged to ",
-                             kCounts = "merge counts were ";
-  const size_t total = rest.find(kTotal);
+  constexpr std::string_view kCounts = "merge counts were ";
+  std::string_view words = " total partitions merged to ";
+  size_t total = rest.find(words);
+  if (total == rest.npos) total = rest.find(words = " total rows, ");
   if (total == rest.npos) return Broken("compaction without its totals");
   std::string_view before = rest.substr(WordBefore(rest, total));
   out.estimate = before.starts_with('~');
   if (out.estimate) before.remove_prefix(1);
   const auto in = GroupedNumber(before);
-  const auto merged = GroupedNumber(rest.substr(total + kTotal.size()));
+  const auto merged = GroupedNumber(rest.substr(total + words.size()));
   if (!in || !merged) return Broken("totals are no numbers");
   out.before = *in;
   out.after = *merged;
@@ -230,7 +234,8 @@ CassandraLine Compacted(std::string_view line, size_t at) {
 CassandraLine Flushed(std::string_view line, size_t at) {
   CassandraLine out;
   const std::string_view rest = line.substr(at);
-  if (!rest.starts_with('/')) return {};  // "Completed flushing; nothing needed to be retained"
+  // Else: "Completed flushing; nothing needed to be retained".
+  if (!rest.starts_with('/') && !rest.starts_with("file:/")) return {};
   out.kind = Kind::kFlushed;
   out.sstables = {SstableName(rest.substr(0, rest.find(' ')))};
   return out;

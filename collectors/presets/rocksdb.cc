@@ -55,6 +55,7 @@ class RocksdbJoiner final : public Joiner {
   explicit RocksdbJoiner(const CompactionLogConfig& config) : facts_(config) {}
 
   LineResult Line(std::string_view text, const LineOrigin& origin, Batch& batch) override;
+  void Missed() override { state_.Doubt(); }
   std::string State() const override { return state_.Write(); }
   void Restore(std::string_view state) override {
     state_ = RocksState::Read(state);
@@ -90,7 +91,10 @@ class RocksdbJoiner final : public Joiner {
 
 LineResult RocksdbJoiner::Line(std::string_view text, const LineOrigin& origin, Batch& batch) {
   const RocksLine line = ParseRocksLine(text);
-  if (line.kind == RocksLine::Kind::kBroken) return {LineOutcome::kQuarantined, line.reason};
+  if (line.kind == RocksLine::Kind::kBroken) {
+    Missed();
+    return {LineOutcome::kQuarantined, line.reason};
+  }
   return Apply(line, {origin, text.size(), batch});
 }
 
@@ -104,8 +108,11 @@ LineResult RocksdbJoiner::Apply(const RocksLine& line, Place place) {
       return Session(line, place);
     case Kind::kRecovering:
       return Manifest(place);
-    case Kind::kOpened:
-      state_.FinishOpening();
+    case Kind::kOpened:  // also in the head of a rolled log
+      if (state_.opening) state_.FinishOpening();
+      return kUsed;
+    case Kind::kClosed:
+      state_.closed = true;
       return kUsed;
     case Kind::kFamily:
       state_.FamilyNamed(line.family, line.id);
@@ -183,8 +190,10 @@ void RocksdbJoiner::BeginSession(const std::string& id, Place place) {
   for (const RocksHeldDeletion& deletion : std::exchange(state_.held, {})) {
     AddDeletion(deletion, place);
   }
+  // The engine writes its log late: a crash takes its last lines along.
+  if (!std::exchange(state_.closed, false)) state_.Doubt();
   state_.moves.clear();
-  state_.failures.clear();
+  state_.statuses.clear();
   state_.seen_jobs.clear();
   state_.session = id;
   state_.opening = true;
@@ -206,9 +215,11 @@ LineResult RocksdbJoiner::FlushStatus(const RocksLine& line) {
 }
 
 LineResult RocksdbJoiner::CompactionStatus(const RocksLine& line) {
-  if (line.text == "OK") return kUsed;
-  if (state_.failures.size() >= kMaxPending) state_.failures.clear();
-  state_.failures.push_back({state_.FamilyNamed(line.family), line.input_records, line.text});
+  const bool skipped = line.file_count > 0;
+  if (line.text == "OK" && !skipped) return kUsed;
+  if (state_.statuses.size() >= kMaxPending) state_.statuses.clear();
+  state_.statuses.push_back({state_.FamilyNamed(line.family), line.input_records,
+                             line.text == "OK" ? "" : line.text, skipped});
   return kUsed;
 }
 
@@ -223,6 +234,7 @@ LineResult RocksdbJoiner::Started(const RocksLine& line, JobKind kind, Place pla
   job.reason = line.text;
   job.inputs = line.files;
   job.memtable_records = line.records;
+  if (job.family < 0) job.family = state_.FamilyNamed(line.family);
   AnnounceRun(job, place);
   return kUsed;
 }
@@ -231,8 +243,9 @@ LineResult RocksdbJoiner::Created(const RocksLine& line) {
   const int family = state_.FamilyNamed(line.family, line.id);
   RocksJob* job = state_.OpenJob(line.job, family);
   if (job == nullptr) job = &state_.NewJob(line.job, JobKind::kUnknown);
-  // Recovery writes the tables of several families; any other job has one.
-  if (job->family < 0 && job->kind != JobKind::kRecovery) job->family = family;
+  // Recovery writes the tables of several families; any other job has one, whose id this line
+  // knows.
+  if (job->kind != JobKind::kRecovery) job->family = family;
   job->outputs.push_back({line.file, family, line.records, line.range_deletions});
   state_.files[line.file] = {family, RocksFile::Fate::kCreated};
   return kUsed;
@@ -259,7 +272,7 @@ LineResult RocksdbJoiner::Finished(const RocksLine& line, JobKind kind, Place pl
     state_.jobs.erase(state_.jobs.begin() + (open - state_.jobs.data()));
   }
   job.kind = kind;
-  state_.TakeError(job, line.input_records);
+  state_.TakeStatus(job, line.input_records);
   const int family = state_.FamilyOf(job);
   const bool empty_recovery = kind == JobKind::kRecovery && job.outputs.empty();
   if (family < 0 && !empty_recovery) {
@@ -311,14 +324,16 @@ void RocksdbJoiner::AddFinished(const RocksJob& job, int family, const RocksLine
                                  {"records", output.records},
                                  {"range_deletions", output.range_deletions}});
   }
-  if (line.input_records >= 0) detail["input_records"] = line.input_records;
+  // The engine does not count the inputs that it skipped, nor says which they are.
+  const int64_t input_records = job.skipped ? kUnknownCount : line.input_records;
+  if (input_records >= 0) detail["input_records"] = input_records;
   if (line.output_records >= 0) detail["output_records"] = line.output_records;
   if (job.memtable_records >= 0) detail["memtable_records"] = job.memtable_records;
   const auto seen = static_cast<int64_t>(job.outputs.size());
   if (line.output_files > seen) detail["outputs_not_seen"] = line.output_files - seen;
   Fact& fact = AddFact(FactKind::kRun, family, line.micros, detail, place);
   fact.run = place.batch.Add(std::to_string(job.id));
-  fact.existing = merges ? line.input_records : 0;
+  fact.existing = merges ? input_records : 0;
   fact.fresh = merges ? 0 : entries;
   // Tables that another process wrote (remote compaction) are not in this log; the claim stands in.
   fact.written = line.output_files > seen ? line.output_records : kept;
@@ -351,10 +366,13 @@ void RocksdbJoiner::AddDeletion(const RocksHeldDeletion& deletion, Place place) 
     state_.held.back().waits_for = waits_for;
     return;
   }
+  const RocksReason reason = state_.WhyDeleted(file->second, deletion.deleted_by);
+  if (reason.name == "delete_files_in_range") state_.frees_ranges = true;
   json detail = {{"segments", {std::to_string(deletion.file)}},
-                 {"reason", state_.WhyDeleted(file->second, deletion.deleted_by)},
+                 {"reason", reason.name},
                  {"job", std::to_string(deletion.deleted_by)},
                  {"micros", deletion.micros}};
+  if (!reason.certain) detail["uncertain"] = true;
   if (!state_.session.empty()) detail["session"] = state_.session;
   if (file->second.family >= 0) {
     AddFact(FactKind::kSegmentsDeleted, file->second.family, deletion.micros, detail, place);

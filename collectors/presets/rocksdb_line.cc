@@ -78,13 +78,20 @@ RocksLine CompactionStatus(std::string_view line, size_t at) {
   out.family = LastBracket(line.substr(0, at));
   out.input_records = LeadingNumber(line.substr(after + kAfter.size()));
   out.text = line.substr(begin + 2, after - begin - 2);
+  // "files in(2, 1) filtered(0, 1)", since 9.9: inputs that one range deletion covers whole.
+  const size_t filtered = line.substr(0, amplify).find(") filtered(", at);
+  if (filtered != line.npos) {
+    const std::string_view counts = line.substr(filtered + 11);
+    out.file_count = LeadingNumber(counts) + NumberAfter(counts, ", ");
+  }
   return out;
 }
 
 // "[CF] FIFO compaction: picking file 39 with size 34KB for deletion"
 RocksLine FifoPick(std::string_view line, size_t at) {
   RocksLine out;
-  if (!line.ends_with(" for deletion")) return out;  // it may also be picked to change temperature
+  // It may also be picked to change temperature.
+  if (line.find(" for deletion", at) == line.npos) return out;
   out.family = LastBracket(line.substr(0, at));
   out.file = NumberAfter(line.substr(at), "picking file ");
   if (out.file >= 0) out.kind = Kind::kFifoPick;
@@ -150,6 +157,7 @@ RocksLine ParseProse(std::string_view line) {
   }
   if (at("Recovering from manifest file") != line.npos) return Saying(Kind::kRecovering, {});
   if (at("DB pointer ") != line.npos) return Saying(Kind::kOpened, {});
+  if (line.ends_with("Shutdown complete")) return Saying(Kind::kClosed, {});
   return {};
 }
 
@@ -166,6 +174,12 @@ bool Number(const json& event, const char* key, int64_t& into) {
 std::string String(const json& event, const char* key) {
   const auto member = event.find(key);
   return member != event.end() && member->is_string() ? member->get<std::string>() : "";
+}
+
+// Whether the event says that what it tells of did not succeed. Since 10.4 it always has a status.
+bool Failed(const json& event) {
+  const auto status = event.find("status");
+  return status != event.end() && *status != "OK";
 }
 
 // "files_L0": [89, 49], "files_L6": [12]
@@ -186,10 +200,14 @@ bool Created(const json& event, RocksLine& out) {
   if (!Number(event, "file_number", out.file) || out.file < 0) return false;
   const auto properties = event.find("table_properties");
   if (properties == event.end() || !properties->is_object()) return false;
-  // 2^31-1 says that the table's writer did not know the family.
-  return Number(*properties, "num_entries", out.records) && out.records >= 0 &&
-         Number(*properties, "num_range_deletions", out.range_deletions) &&
-         out.range_deletions <= out.records && Number(*properties, "column_family_id", out.id);
+  if (!Number(*properties, "num_entries", out.records) || out.records < 0 ||
+      !Number(*properties, "num_range_deletions", out.range_deletions) ||
+      out.range_deletions > out.records || !Number(*properties, "column_family_id", out.id)) {
+    return false;
+  }
+  constexpr int64_t kUnknownFamily = INT32_MAX;  // the table's writer did not know it
+  if (out.id == kUnknownFamily) out.id = -1;
+  return true;
 }
 
 // Records and files that went to the level before the last count too (tiered storage).
@@ -214,16 +232,17 @@ bool CompactionFinished(const json& event, RocksLine& out) {
 // Fills in what this kind of event carries; false where it does not carry it.
 bool Fill(const json& event, const std::string& name, RocksLine& out) {
   if (name == "table_file_creation") {
-    out.kind = Kind::kFileCreated;
-    return Created(event, out);
+    out.kind = Failed(event) ? Kind::kOther : Kind::kFileCreated;
+    return Failed(event) || Created(event, out);
   }
   if (name == "table_file_deletion") {
-    // With a status the file could not be deleted; it is garbage that stays, of no consequence.
-    out.kind = event.contains("status") ? Kind::kOther : Kind::kFileDeleted;
+    // A file that could not be deleted is garbage that stays, of no consequence.
+    out.kind = Failed(event) ? Kind::kOther : Kind::kFileDeleted;
     return Number(event, "file_number", out.file) && out.file >= 0;
   }
   if (name == "compaction_started") {
     out.kind = Kind::kCompactionStarted;
+    out.family = String(event, "cf_name");
     out.text = String(event, "compaction_reason");
     return InputFiles(event, out);
   }
@@ -239,7 +258,8 @@ bool Fill(const json& event, const std::string& name, RocksLine& out) {
   if (name == "flush_started") {
     out.kind = Kind::kFlushStarted;
     out.text = String(event, "flush_reason");
-    return Number(event, "num_entries", out.records);
+    return Number(event, "num_entries", out.records) &&
+           Number(event, "total_num_input_entries", out.records);
   }
   if (name == "flush_finished") out.kind = Kind::kFlushFinished;
   if (name == "recovery_started") out.kind = Kind::kRecoveryStarted;

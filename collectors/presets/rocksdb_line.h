@@ -9,7 +9,7 @@
 
 // What one line of a RocksDB LOG says, as far as it bears on which table files are live. Pure.
 //
-// Two kinds of lines matter (RocksDB 4 to 10, db/event_helpers.cc, db/flush_job.cc,
+// Two kinds of lines matter (RocksDB 4 to 11, db/event_helpers.cc, db/flush_job.cc,
 // db/compaction/compaction_job.cc, db/db_impl/*.cc):
 //   … EVENT_LOG_v1 {"time_micros": …, "job": 23, "event": "compaction_finished", …}
 //   … [db/flush_job.cc:861] [CF] [JOB 2] Flushing memtable with next log file: 48
@@ -26,17 +26,18 @@ struct RocksLine {
     kSession,           // `text`: the session id
     kRecovering,        // a database is being opened
     kOpened,            // and now it is open
+    kClosed,            // and now it is closed, with nothing left to say
     kFamily,            // `family` has `id`
     kFamilyDropped,     // `id`
     kFlushBegins,       // `job` flushes `family` (an announcement; kFlushStarted follows)
     kCompactionBegins,  // `job` compacts `family`
     kFlushStatus,       // `job`, `family`, `text`: "OK" or an error
-    kCompactionStatus,  // `family`, `input_records`, `text`
+    kCompactionStatus,  // `family`, `input_records`, `text`, `file_count`: of inputs not read
     kFifoPick,          // FIFO compaction will delete `file` of `family`
     kMoving,            // `file` of `family`, `bytes`, `level`
     kFlushStarted,
     kFlushFinished,
-    kCompactionStarted,   // `files`, `text`: the reason
+    kCompactionStarted,   // `files`, `text`: the reason, `family` since 10.4
     kCompactionFinished,  // `input_records`, `output_records`, `output_files`
     kRecoveryStarted,
     kRecoveryFinished,
@@ -54,7 +55,7 @@ struct RocksLine {
   int64_t bytes = -1;
   int64_t file_count = kUnknownCount;
   int64_t records = kUnknownCount;
-  int64_t range_deletions = 0;  // versions before 5.18 do not log it, nor count it
+  int64_t range_deletions = 0;  // before 6.0 they are no entries, and before 6.2 not logged
   int64_t input_records = kUnknownCount;
   int64_t output_records = kUnknownCount;
   int64_t output_files = kUnknownCount;

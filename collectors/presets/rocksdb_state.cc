@@ -36,7 +36,7 @@ void RocksState::FinishOpening() {
   std::set<int> used;
   for (auto it = files.begin(); it != files.end();) {
     RocksFile& file = it->second;
-    if (file.fate == Fate::kInterrupted) file.fate = Fate::kLive;
+    if (file.fate == Fate::kInterrupted || file.fate == Fate::kDoubtful) file.fate = Fate::kLive;
     const bool gone = file.fate == Fate::kConsumed || file.fate == Fate::kFailed;
     if (!gone) used.insert(file.family);
     it = gone ? files.erase(it) : std::next(it);
@@ -54,11 +54,21 @@ std::string RocksState::NameOf(int family) const {
 
 int RocksState::FamilyNamed(const std::string& name, int64_t id) {
   if (name.empty()) return -1;
+  int dropped = -1;
   for (auto& [key, family] : families) {
-    if (family.name != name || family.dropped) continue;
-    if (id >= 0) family.id = id;
-    return key;
+    if (family.name != name) continue;
+    const bool same_id = id >= 0 && family.id == id;
+    const bool unsaid = !family.dropped && (id < 0 || family.id < 0);
+    if (same_id || unsaid) {
+      if (id >= 0) family.id = id;
+      return key;
+    }
+    // Ids are not used twice, and of one name only one family is not dropped.
+    if (id >= 0) family.dropped = true;
+    dropped = key;
   }
+  // A job that was under way when its family was dropped.
+  if (id < 0 && dropped >= 0) return dropped;
   const int key = next_family++;
   families[key] = {name, id, false};
   return key;
@@ -73,6 +83,10 @@ void RocksState::DropFamily(int64_t id) {
 RocksJob* RocksState::OpenJob(int64_t id, int family) {
   for (RocksJob& job : jobs) {
     if (job.id == id && (job.family == family || job.family < 0 || family < 0)) return &job;
+  }
+  // Two families may have had the name that a line calls it by.
+  for (RocksJob& job : jobs) {
+    if (job.id == id && NameOf(job.family) == NameOf(family)) return &job;
   }
   return nullptr;
 }
@@ -100,21 +114,21 @@ int RocksState::FamilyOf(const RocksJob& job) const {
   return -1;
 }
 
-void RocksState::TakeError(RocksJob& job, int64_t input_records) {
+void RocksState::TakeStatus(RocksJob& job, int64_t input_records) {
   if (job.kind != JobKind::kCompaction) return;
-  const auto failure =
-      std::find_if(failures.begin(), failures.end(), [&](const RocksFailure& each) {
-        return each.input_records == input_records && each.family == FamilyOf(job);
-      });
-  if (failure == failures.end()) return;
-  job.error = failure->error;
-  failures.erase(failure);
+  const auto status = std::find_if(statuses.begin(), statuses.end(), [&](const RocksStatus& each) {
+    return each.input_records == input_records && each.family == FamilyOf(job);
+  });
+  if (status == statuses.end()) return;
+  job.error = status->error;
+  job.skipped = status->skipped;
+  statuses.erase(status);
 }
 
 // The open job that reads or writes this file, whose end will say what the deletion means; else -1.
 int64_t RocksState::WaitsFor(int64_t file) const {
   const Fate fate = files.at(file).fate;
-  if (fate != Fate::kLive && fate != Fate::kCreated) return -1;
+  if (fate != Fate::kLive && fate != Fate::kCreated && fate != Fate::kDoubtful) return -1;
   for (const RocksJob& job : jobs) {
     const bool reads = std::find(job.inputs.begin(), job.inputs.end(), file) != job.inputs.end();
     const bool writes = std::any_of(job.outputs.begin(), job.outputs.end(),
@@ -124,26 +138,26 @@ int64_t RocksState::WaitsFor(int64_t file) const {
   return -1;
 }
 
-std::string_view RocksState::WhyDeleted(const RocksFile& file, int64_t job) const {
-  const auto family = families.find(file.family);
+RocksReason RocksState::WhyDeleted(const RocksFile& file, int64_t job) const {
   switch (file.fate) {
     case Fate::kConsumed:
-      return "obsolete";
+      return {"obsolete"};
     case Fate::kFailed:
-      return "failed_job";
+      return {"failed_job"};
     case Fate::kFifo:
-      return "fifo";
+      return {"fifo"};
     default:
       break;
   }
-  if (family != families.end() && family->second.dropped) return "dropped_family";
-  if (file.fate == Fate::kInterrupted) return "interrupted_job";
-  if (opening) return "unmerged";
-  // Job 0 is whoever released the last reference; and jobs older than those remembered are not
-  // known.
+  const auto family = families.find(file.family);
+  if (family != families.end() && family->second.dropped) return {"dropped_family"};
+  if (file.fate == Fate::kInterrupted) return {"interrupted_job", false};
+  if (file.fate == Fate::kDoubtful) return {"lines_lost", false};
+  if (job == 0) return {"released", false};
+  // Jobs older than those remembered are not known.
   const bool remembered = seen_jobs.size() < kMaxSeenJobs || job > *seen_jobs.begin();
-  if (job > 0 && remembered && !seen_jobs.contains(job)) return "delete_files_in_range";
-  return "unmerged";
+  if (!opening && remembered && !seen_jobs.contains(job)) return {"delete_files_in_range"};
+  return frees_ranges ? RocksReason{"released", false} : RocksReason{"unmerged"};
 }
 
 void RocksState::Settle(const RocksJob& job, bool failed) {
@@ -166,9 +180,15 @@ void RocksState::Settle(const RocksJob& job, bool failed) {
 void RocksState::Interrupt(const RocksJob& job) {
   for (const int64_t input : job.inputs) {
     const auto file = files.find(input);
-    if (file != files.end() && file->second.fate == Fate::kLive) {
-      file->second.fate = Fate::kInterrupted;
-    }
+    if (file == files.end()) continue;
+    RocksFile& live = file->second;
+    if (live.fate == Fate::kLive || live.fate == Fate::kDoubtful) live.fate = Fate::kInterrupted;
+  }
+}
+
+void RocksState::Doubt() {
+  for (auto& [number, file] : files) {
+    if (file.fate == Fate::kLive) file.fate = Fate::kDoubtful;
   }
 }
 

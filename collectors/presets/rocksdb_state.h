@@ -28,6 +28,7 @@ struct RocksFile {
     kFailed,       // its job failed
     kFifo,         // FIFO compaction picked it for deletion
     kInterrupted,  // live, and the input of a job that a restart cut off
+    kDoubtful,     // live as far as was seen, but lines were lost that may say otherwise
   };
   int family = -1;  // key into RocksState::families
   Fate fate = Fate::kCreated;
@@ -47,6 +48,7 @@ struct RocksJob {
   int family = -1;
   bool started = false;    // its event was seen, not only its announcement
   bool announced = false;  // the kStartedRun fact is written
+  bool skipped = false;    // some inputs were not read, since all in them was deleted
   int64_t micros = 0;
   int64_t memtable_records = kUnknownCount;
   std::string reason;
@@ -72,29 +74,38 @@ struct RocksMove {
   int64_t bytes = 0;
 };
 
-struct RocksFailure {
+// What the line for people said of a compaction that its event will not say.
+struct RocksStatus {
   int family = -1;
   int64_t input_records = kUnknownCount;
   std::string error;
+  bool skipped = false;
+};
+
+// Why a file was deleted, and whether that is certain.
+struct RocksReason {
+  std::string_view name;
+  bool certain = true;
 };
 
 struct RocksState {
   std::string version = "unknown";
   std::string session;
-  bool opening = false;  // between the start of a session and "DB pointer"
-  bool begun_by_id =
-      false;           // the session id was read; the manifest line that follows is the same start
-  int64_t micros = 0;  // of the last event
+  bool opening = false;       // between the start of a session and "DB pointer"
+  bool begun_by_id = false;   // and the manifest line that follows is the same start
+  bool closed = false;        // the session said that it ended
+  bool frees_ranges = false;  // DeleteFilesInRange() was seen to be used
+  int64_t micros = 0;         // of the last event
   int next_family = 0;
   std::map<int, RocksFamily> families;
   std::map<int64_t, RocksFile> files;
   std::vector<RocksJob> jobs;  // open ones
   std::vector<RocksHeldDeletion> held;
   std::vector<RocksMove> moves;
-  std::vector<RocksFailure> failures;
+  std::vector<RocksStatus> statuses;
   std::set<int64_t> seen_jobs;  // the highest of this session that began a flush or a compaction
 
-  // The family's key; a name unknown so far makes one, no name gives -1.
+  // The family's key; a name or id unknown so far makes one, no name gives -1.
   int FamilyNamed(const std::string& name, int64_t id = -1);
   std::string NameOf(int family) const;
   void DropFamily(int64_t id);
@@ -103,11 +114,13 @@ struct RocksState {
   // Null where there is none. A family of -1 is any. Valid until the jobs change.
   RocksJob* OpenJob(int64_t id, int family);
   RocksJob& NewJob(int64_t id, RocksJob::Kind kind);
-  // Takes the failure that was logged for this compaction, if any.
-  void TakeError(RocksJob& job, int64_t input_records);
+  // Takes what was said of this compaction, if anything.
+  void TakeStatus(RocksJob& job, int64_t input_records);
   // The fate of its files, now that the job ended; and of its inputs, when a restart cut it off.
   void Settle(const RocksJob& job, bool failed);
   void Interrupt(const RocksJob& job);
+  // Lines were lost: of no file that was live can be said any more that no job consumed it.
+  void Doubt();
   // False for a file never seen.
   bool PickForFifo(int64_t file);
   // The moves that one trivial_move event is about: those of one family whose total it states.
@@ -121,11 +134,14 @@ struct RocksState {
   //   dropped_family         its column family was dropped
   //   delete_files_in_range  live, deleted by a job of its own that merges nothing: only the calls
   //                          DeleteFilesInRange() and DeleteFile() do that
-  //   interrupted_job        live, input of a job that a restart cut off, deleted while opening:
-  //   the job
-  //                          had been installed, but its last lines were lost
   //   unmerged               live, and no finished job consumed it: data is gone
-  std::string_view WhyDeleted(const RocksFile& file, int64_t deleted_by) const;
+  // and what is not certain:
+  //   interrupted_job        live, input of a job that a restart cut off, deleted while opening:
+  //                          the job had been installed, but its last lines were lost
+  //   lines_lost             live, but a job whose lines were lost may have consumed it
+  //   released               live, and deleted once its last reader was done, by whoever that was:
+  //                          DeleteFilesInRange() may have taken it out of the database before
+  RocksReason WhyDeleted(const RocksFile& file, int64_t deleted_by) const;
   void FinishOpening();
 
   std::string Write() const;

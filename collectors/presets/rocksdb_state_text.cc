@@ -51,6 +51,8 @@ RocksState StateOf(const json& value) {
   state.session = value.at("session");
   state.opening = value.at("opening");
   state.begun_by_id = value.at("begun_by_id");
+  state.closed = value.at("closed");
+  state.frees_ranges = value.at("frees_ranges");
   state.micros = value.at("micros");
   state.next_family = value.at("next_family");
   for (const json& v : value.at("families")) {
@@ -66,8 +68,8 @@ RocksState StateOf(const json& value) {
   for (const json& v : value.at("moves")) {
     state.moves.push_back({v.at(0), v.at(1), v.at(2), v.at(3)});
   }
-  for (const json& v : value.at("failures")) {
-    state.failures.push_back(RocksFailure{v.at(0), v.at(1), v.at(2)});
+  for (const json& v : value.at("statuses")) {
+    state.statuses.push_back(RocksStatus{v.at(0), v.at(1), v.at(2), v.at(3)});
   }
   state.seen_jobs = value.at("seen_jobs").get<std::set<int64_t>>();
   return state;
@@ -76,37 +78,38 @@ RocksState StateOf(const json& value) {
 }  // namespace
 
 std::string RocksState::Write() const {
-  const json value = {
-      {"version", version},
-      {"session", session},
-      {"opening", opening},
-      {"begun_by_id", begun_by_id},
-      {"micros", micros},
-      {"next_family", next_family},
-      {"families", Each(families,
-                        [](const auto& entry) -> json {
-                          const auto& [key, family] = entry;
-                          return {key, family.name, family.id, family.dropped};
-                        })},
-      {"files", Each(files,
-                     [](const auto& entry) -> json {
-                       const auto& [number, file] = entry;
-                       return {number, file.family, static_cast<int>(file.fate)};
-                     })},
-      {"jobs", Each(jobs, [](const RocksJob& job) { return Of(job); })},
-      {"held", Each(held,
-                    [](const RocksHeldDeletion& d) -> json {
-                      return {d.file, d.micros, d.deleted_by, d.waits_for};
-                    })},
-      {"moves", Each(moves,
-                     [](const RocksMove& move) -> json {
-                       return {move.family, move.file, move.level, move.bytes};
-                     })},
-      {"failures", Each(failures,
-                        [](const RocksFailure& failure) -> json {
-                          return {failure.family, failure.input_records, failure.error};
-                        })},
-      {"seen_jobs", seen_jobs}};
+  const json value = {{"version", version},
+                      {"session", session},
+                      {"opening", opening},
+                      {"begun_by_id", begun_by_id},
+                      {"closed", closed},
+                      {"frees_ranges", frees_ranges},
+                      {"micros", micros},
+                      {"next_family", next_family},
+                      {"families", Each(families,
+                                        [](const auto& entry) -> json {
+                                          const auto& [key, family] = entry;
+                                          return {key, family.name, family.id, family.dropped};
+                                        })},
+                      {"files", Each(files,
+                                     [](const auto& entry) -> json {
+                                       const auto& [number, file] = entry;
+                                       return {number, file.family, static_cast<int>(file.fate)};
+                                     })},
+                      {"jobs", Each(jobs, [](const RocksJob& job) { return Of(job); })},
+                      {"held", Each(held,
+                                    [](const RocksHeldDeletion& d) -> json {
+                                      return {d.file, d.micros, d.deleted_by, d.waits_for};
+                                    })},
+                      {"moves", Each(moves,
+                                     [](const RocksMove& move) -> json {
+                                       return {move.family, move.file, move.level, move.bytes};
+                                     })},
+                      {"statuses", Each(statuses,
+                                        [](const RocksStatus& s) -> json {
+                                          return {s.family, s.input_records, s.error, s.skipped};
+                                        })},
+                      {"seen_jobs", seen_jobs}};
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

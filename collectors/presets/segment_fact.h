@@ -11,7 +11,8 @@
 //
 // `detail` of a kRun: {"kind", "session", "reason", "inputs": [segment…],
 // "outputs": [{"segment", "records", "range_deletions"}…], "input_records", "output_records",
-// "merge_counts", "micros"}; of a kSegmentsDeleted: {"segments": [segment…], "reason", "micros"}.
+// "merge_counts", "micros"}; of a kSegmentsDeleted: {"segments": [segment…], "reason",
+// "uncertain", "micros"}.
 // What the log does not say is absent.
 class SegmentFacts {
  public:

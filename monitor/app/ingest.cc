@@ -209,6 +209,7 @@ Result<std::vector<std::unique_ptr<CompactionLog>>> OpenSources(const Config& co
     if (options.logs.empty() && !options.source.empty() && source.name != options.source) continue;
     TailOptions tail;
     tail.follow = options.logs.empty();  // with the configured globs and their rotated siblings
+    tail.quiet_period = {};              // what is there is all there will be
     tail.clock = &clock;
     const auto index = static_cast<int16_t>(i);
     auto opened = CompactionLog::Open(index, source, tail.follow ? source.paths : paths[i],

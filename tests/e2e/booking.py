@@ -59,39 +59,65 @@ class Partition:
         self.runs.append({**run, **kept})
 
 
+class Incident:
+    """What one version lost and is still missing."""
+
+    def __init__(self):
+        self.at, self.servers, self.projects, self.days = [], set(), set(), set()
+        self.events = 0
+
+    def add(self, run):
+        self.at.append(run["ts"])
+        self.servers.add(run["host"])
+        self.projects.add(run["project"])
+        self.days.add((run["project"], run["day"]))
+
+    def row(self, version):
+        return {"version": version, "cause": "existing_not_read", "first_at": min(self.at),
+                "last_at": max(self.at), "servers": len(self.servers),
+                "projects": len(self.projects), "project_days": len(self.days),
+                "events_missing": self.events}
+
+
 def impact(directory):
     partitions = {}
     for run in finished_runs(directory):
         key = (run["host"], run["project"], run["day"], run["format"])
         partitions.setdefault(key, Partition()).book(run)
-    rows, copies = [], {}
+    rows, copies, incidents = [], {}, {}
     for (server, project, day, fmt), p in sorted(partitions.items()):
         actual = p.runs[-1]["written"]
         expected = actual + p.missing - p.surplus
         losses = [run for run in p.runs if run["lost"]]
         first, last = (losses[0], losses[-1]) if losses else ({}, {})
         if fmt == "columnar":
-            copies.setdefault((project, day), []).append((expected, min(actual, expected)))
+            copies.setdefault((project, day), []).append((expected, min(actual, expected), first))
+        for run in losses if p.missing else ():
+            incidents.setdefault(run["version"], Incident()).add(run)
         if p.missing or p.surplus:
             rows.append({"server": server, "project": project, "day": day, "format": fmt,
                          "expected": expected, "actual": actual, "missing": p.missing,
-                         "surplus": p.surplus, "runs": len(p.runs),
+                         "surplus": p.surplus, "runs": len(p.runs), "verdict": "firing",
+                         "cause": "existing_not_read",
                          "version": first.get("version"), "previous_version": first.get("previous"),
                          "first_loss_at": first.get("ts"), "last_loss_at": last.get("ts")})
     projects = {}
     for (project, day), counts in sorted(copies.items()):
-        expected = max(e for e, _ in counts)
-        missing = expected - max(a for _, a in counts)
-        if missing:
+        expected = max(e for e, _, _ in counts)
+        missing = expected - max(a for _, a, _ in counts)
+        if missing:  # told by the first version that lost some of it; the sum is what is compared
+            incidents[next(run["version"] for _, _, run in counts if run)].events += missing
             projects.setdefault(project, []).append(
                 {"day": day, "events_missing": missing, "events_expected": expected})
     entries = [{"project": project, "events_missing": sum(d["events_missing"] for d in days),
-                "events_expected": sum(d["events_expected"] for d in days), "days": days}
+                "events_expected": sum(d["events_expected"] for d in days), "certain": True,
+                "days": days}
                for project, days in projects.items()]
     totals = {"projects": len(entries), "project_days": sum(len(e["days"]) for e in entries),
               "events_missing": sum(e["events_missing"] for e in entries),
-              "events_expected": sum(e["events_expected"] for e in entries)}
-    return {"totals": totals, "projects": entries, "partitions": rows}
+              "events_expected": sum(e["events_expected"] for e in entries), "certain": True}
+    return {"totals": totals, "projects": entries, "partitions": rows, "unknown": [],
+            "incidents": [incident.row(version) for version, incident in incidents.items()]}
 
 
 def main():

@@ -1,0 +1,111 @@
+// LedgerView, fourth part: what nobody was watching.
+
+#include <algorithm>
+#include <map>
+
+#include "monitor/ledger_view.h"
+#include "monitor/ledger_view_cells.h"
+
+namespace {
+
+constexpr const char* kGaps =
+    "SELECT source.name, gap.source, gap.reason, gap.blind, gap.began, gap.ended, gap.epoch, 1 "
+    "FROM gap JOIN source ON source.id = gap.source WHERE gap.blind "
+    "UNION ALL SELECT source.name, gap.source, gap.reason, 0, min(gap.began), "
+    "max(coalesce(gap.ended, "
+    "gap.began)), max(gap.epoch), count(*) FROM gap JOIN source ON source.id = gap.source WHERE "
+    "NOT "
+    "gap.blind GROUP BY gap.source, gap.reason ORDER BY 5";
+// When each project of each source was last observed throughout.
+constexpr const char* kObserved =
+    "SELECT source, project, min(epoch) FROM balance GROUP BY source, project";
+
+constexpr const char* kBlindAlerts =
+    "SELECT source.name, a.evidence ->> '$.reason', coalesce(a.began_at, 0) FROM alert a JOIN "
+    "source "
+    "ON source.id = a.source WHERE a.rule = 'blind' AND a.state <> 'resolved'";
+constexpr const char* kNeverRead =
+    "SELECT name FROM source WHERE read_at IS NULL AND NOT EXISTS (SELECT 1 FROM log WHERE "
+    "log.source = source.id) AND NOT EXISTS (SELECT 1 FROM gap WHERE gap.source = source.id) ORDER "
+    "BY id";
+
+}  // namespace
+
+Result<std::vector<BlindRow>> LedgerView::Blind(std::string_view project) {
+  std::vector<BlindRow> rows;
+  auto ok = Read([&] {
+    AddGaps(project, rows);
+    AddBlindAlerts(rows);
+    AddSourcesNeverRead(rows);
+  });
+  if (!ok) return tl::unexpected<Error>(ok.error());
+  return rows;
+}
+
+void LedgerView::AddGaps(std::string_view project, std::vector<BlindRow>& rows) {
+  const int64_t wanted = project.empty() ? 0 : NameId(project);
+  std::map<int64_t, std::vector<int64_t>> observed;  // by source: an epoch a project
+  std::map<int64_t, bool> touches;
+  Statement balances = database_.Prepare(kObserved);
+  balances.Bind({});
+  while (balances.Step()) {
+    const int64_t source = balances.Integer(0);
+    const bool own = project.empty() || balances.Integer(1) == wanted;
+    auto& epochs = observed[source];
+    if (own) epochs.push_back(balances.Integer(2));
+    touches[source] = touches[source] || own;
+  }
+  Statement gaps = database_.Prepare(kGaps);
+  gaps.Bind({});
+  while (gaps.Step()) {
+    BlindRow row;
+    row.server = server_;
+    row.source = TextAt(gaps, 0);
+    row.reason = TextAt(gaps, 2);
+    row.quarantined = gaps.Integer(3) == 0;
+    row.lines = row.quarantined ? gaps.Integer(7) : 0;
+    row.from = TimeAt(gaps, 4).value_or(Time{});
+    row.to = TimeAt(gaps, 5);
+    const auto known = observed.find(gaps.Integer(1));
+    if (known != observed.end()) {
+      row.touches = touches[known->first];
+      row.projects = std::count_if(known->second.begin(), known->second.end(),
+                                   [&](int64_t epoch) { return epoch < gaps.Integer(6); });
+    }
+    rows.push_back(std::move(row));
+  }
+}
+
+// What is not watched now: lagging, or unreadable since a moment that no fact tells of.
+void LedgerView::AddBlindAlerts(std::vector<BlindRow>& rows) {
+  Statement alerts = database_.Prepare(kBlindAlerts);
+  alerts.Bind({});
+  while (alerts.Step()) {
+    BlindRow row;
+    row.server = server_;
+    row.source = TextAt(alerts, 0);
+    row.reason = TextAt(alerts, 1);
+    row.from = TimeAt(alerts, 2).value_or(Time{});
+    // The reason names the file, where that of a gap does not.
+    const auto gap = std::find_if(rows.begin(), rows.end(), [&](const BlindRow& known) {
+      return known.source == row.source && !known.quarantined && row.reason.ends_with(known.reason);
+    });
+    if (gap == rows.end()) {
+      rows.push_back(std::move(row));
+    } else {
+      gap->to.reset();
+    }
+  }
+}
+
+void LedgerView::AddSourcesNeverRead(std::vector<BlindRow>& rows) {
+  Statement sources = database_.Prepare(kNeverRead);
+  sources.Bind({});
+  while (sources.Step()) {
+    BlindRow row;
+    row.server = server_;
+    row.source = TextAt(sources, 0);
+    row.reason = "nothing of it has been read yet";
+    rows.push_back(std::move(row));
+  }
+}

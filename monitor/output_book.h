@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "monitor/fact_row.h"
+#include "monitor/journal.h"
+#include "monitor/names.h"
+#include "monitor/sqlite.h"
+
+// The directory of `path` without what differs from run to run: project and day are out of it
+// already where the path spells the day as the log does; here other spellings of the day (20160222,
+// 2016/02/22, year=2016/month=2/day=22), or of its month, become {day}, too. Pure.
+std::string OutputDirectory(std::string_view path, Day day);
+
+// Table `output`: where each server writes each format, a row a directory. Notices when that
+// changes. Owned by the ledger, its thread only.
+class OutputBook {
+ public:
+  // Where a run wrote, and where the one before it had.
+  struct Place {
+    std::string directory;
+    std::string previous_directory, previous_version;  // empty: this is the first run
+    bool usual = false;        // that version, or this one before, wrote here as well
+    int64_t earlier_runs = 0;  // to the previous directory
+  };
+
+  OutputBook(Database& database, Names& names);
+
+  // Nothing when the run wrote where the last one of its server and format did, unless it is the
+  // first to be looked at. A run from another log that is older than the last one (a log found
+  // late) is kept in mind and changes nothing.
+  std::optional<Place> Note(const FactRow& row);
+  // What is to be written to the table: the runs since the last call.
+  std::vector<JournalEntry::Output> TakeChanges();
+  // After a rollback.
+  void Forget();
+
+ private:
+  using Key = std::tuple<int64_t, int64_t, int64_t>;  // server, format, directory
+  struct Last {
+    int64_t path = 0, directory = 0, version = 0, logged_at = 0, log = 0, seq = 0;
+    int64_t runs = 0;  // not yet among the changes
+  };
+  struct Known {
+    int64_t version = 0, runs = 0;
+  };
+
+  Last Load(int64_t server, int64_t format);
+  int64_t DirectoryOf(const FactRow& row);
+  Place PlaceAfter(const Key& key, int64_t version, const Last& last);
+  std::optional<Known> Find(const Key& key);
+  void AddRuns(const Key& key, int64_t version, int64_t runs, int64_t seq);
+  void Settle(const Key& key, Last& last);
+
+  Names& names_;
+  Statement last_run_, find_;
+  std::map<std::pair<int64_t, int64_t>, Last> last_;  // by server and format
+  std::map<Key, JournalEntry::Output> changes_;
+};
