@@ -19,11 +19,17 @@ struct Watched {
 
 }  // namespace
 
-TEST_CASE("a source that can be read is up, covered, and nothing is to be told", "[source_watch]") {
+TEST_CASE("a source that can be read is up, covered, and told once to be watched",
+          "[source_watch]") {
   Watched source;
+  CHECK_FALSE(source.watch.TakeObservation());  // nothing was seen yet: nothing ends
   source.watch.Note({.read_bytes = 10}, kStart + 1s);
   CHECK(source.At(1s).up);
   CHECK(source.At(1s).coverage_ratio == 1);
+  const auto told = source.watch.TakeObservation();
+  REQUIRE(told);
+  CHECK(told->reason.empty());
+  source.watch.Note({.read_bytes = 10}, kStart + 2s);
   CHECK_FALSE(source.watch.TakeObservation());
 }
 

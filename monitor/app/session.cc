@@ -109,8 +109,9 @@ bool Session::FillAll() {
     Batch batch;
     if (!sources_[i]->Fill(batch, kBatchBytes)) continue;
     any = true;
-    for (const LogPosition& position : batch.positions)
+    for (const LogPosition& position : batch.positions) {
       read_bytes_[i] += position.to - position.from;
+    }
     batch.observed_at = clock_.Now();
     if (!Hand(std::move(batch)) || stopping_) break;
   }
@@ -217,7 +218,8 @@ Result<void> Session::OpenLedger() {
       return Fail(Error::Kind::kLedger,
                   config_.ledger +
                       ": the ledger is gone, or another one is in its place; put it back, or "
-                      "restart rollcall to go on with what is there");
+                      "restart rollcall to go on with what is there" +
+                      (view ? "" : " (" + view.error().message + ")"));
     }
   }
   auto ledger = Ledger::Open({config_.ledger, config_.server}, config_, rules_);

@@ -27,6 +27,7 @@ void SourceWatch::Note(const Seen& seen, Time now) {
   const std::string& reason = lags ? lagging : seen.reason;
   if (!reason_.empty()) blind_seconds_[reason_] += std::max(0.0, Seconds(now - noted_));
   noted_ = now;
+  changed_ = changed_ || !std::exchange(seen_, true);
   if (reason == reason_ && seen.path == path_) return;
   // Blind is blind: another reason does not begin a new time.
   if (reason.empty() || reason_.empty()) since_ = lags ? backlog_->since : now;

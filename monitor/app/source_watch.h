@@ -27,7 +27,8 @@ class SourceWatch {
   };
   void Note(const Seen& seen, Time now);
 
-  // What the rules are to be told: a change, or that it is still not watched.
+  // What the rules are to be told: what was seen first (an alert may be left from before the
+  // start), a change, or that it is still not watched.
   std::optional<SourceObservation> TakeObservation();
   void Describe(SourceStatus& status, Time now) const;
 
@@ -39,6 +40,7 @@ class SourceWatch {
   const std::chrono::milliseconds lag_after_;
   std::string reason_, path_;  // empty: watched
   Time since_, noted_;
+  bool seen_ = false;
   bool changed_ = false;
   int64_t lag_bytes_ = 0;
   // What was unread at `since` has been read once `through` bytes are. The age of the oldest unread
