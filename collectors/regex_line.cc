@@ -93,8 +93,10 @@ class RegexLine::Compiled {
     const auto* subject = reinterpret_cast<PCRE2_SPTR>(line.data() == nullptr ? "" : line.data());
     const size_t limit = kMatchLimit + kMatchLimitPerByte * line.size();
     pcre2_set_match_limit(context_.get(), static_cast<uint32_t>(limit));
-    const auto match = jit_ ? pcre2_jit_match : pcre2_match;
-    return match(code_.get(), subject, line.size(), begin, 0, match_.get(), context_.get());
+    // Only pcre2_match() looks whether characters are whole, and once is enough.
+    const auto match = jit_ && !characters_ ? pcre2_jit_match : pcre2_match;
+    const uint32_t options = characters_ && begin > 0 ? PCRE2_NO_UTF_CHECK : 0;
+    return match(code_.get(), subject, line.size(), begin, options, match_.get(), context_.get());
   }
   int MatchInWindows(std::string_view line);
 
@@ -102,7 +104,8 @@ class RegexLine::Compiled {
   std::unique_ptr<pcre2_jit_stack, FreeStack> stack_;
   std::unique_ptr<pcre2_match_context, FreeContext> context_;
   std::unique_ptr<pcre2_match_data, FreeMatch> match_;
-  bool jit_ = false;  // false where the system forbids writable code; then it is interpreted
+  bool jit_ = false;         // false where the system forbids writable code; then it is interpreted
+  bool characters_ = false;  // matches characters, not bytes
   bool begins_once_ = false;  // a match can begin at the start of the line only
 };
 
@@ -111,6 +114,7 @@ Result<std::unique_ptr<RegexLine::Compiled>> RegexLine::Compiled::Create(const s
   int error = 0;
   PCRE2_SIZE offset = 0;
   auto compiled = std::make_unique<Compiled>();
+  compiled->characters_ = (options & PCRE2_UTF) != 0;
   compiled->code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
                                       options | PCRE2_USE_OFFSET_LIMIT, &error, &offset, nullptr));
   if (!compiled->code_) {
@@ -176,7 +180,9 @@ RegexLine::~RegexLine() = default;
 // Matching bytes is faster, and gives the same on a line of ASCII as long as the pattern is ASCII
 // too ("é?" would be two bytes of which the last is optional) and does not switch to UTF itself.
 Result<RegexLine> RegexLine::Create(const std::string& pattern) {
-  auto characters = Compiled::Create(pattern, PCRE2_UTF | PCRE2_MATCH_INVALID_UTF);
+  // Not PCRE2_MATCH_INVALID_UTF: until 10.42 no compiled \S, \D or \W takes more than ASCII with
+  // it.
+  auto characters = Compiled::Create(pattern, PCRE2_UTF);
   if (!characters) return tl::unexpected(characters.error());
   std::unique_ptr<Compiled> bytes;
   if (IsAscii(pattern) && pattern.find("\\x") == pattern.npos &&

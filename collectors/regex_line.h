@@ -10,8 +10,8 @@
 #include "monitor/error.h"
 
 // One line matched by a PCRE2 pattern → the values of its named groups. A group that took no part,
-// or took nothing, is absent. Characters are Unicode's; the pattern is anchored only where it says
-// so. A match is bounded in steps and memory.
+// or took nothing, is absent. Characters are Unicode's, but \d, \s and \w are ASCII's; the pattern
+// is anchored only where it says so. A match is bounded in steps, time and memory.
 //
 // Owned by its source's LineParser; collector thread only. Movable.
 class RegexLine {

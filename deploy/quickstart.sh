@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # Under sudo the build must stay the caller's, or their next build could not write to it; and so must
 # what the demo leaves to look at.
 as_caller=()
-if [[ -n "${SUDO_UID:-}" && -n "${SUDO_GID:-}" ]]; then
+if ((EUID == 0)) && [[ -n "${SUDO_UID:-}" && -n "${SUDO_GID:-}" ]]; then
   trap '[[ ! -d build ]] || chown -R "$SUDO_UID:$SUDO_GID" build' EXIT
   as_caller=(setpriv --reuid "$SUDO_UID" --regid "$SUDO_GID" --init-groups)
 fi

@@ -96,7 +96,11 @@ Result<std::unique_ptr<Ledger>> Ledger::Open(const Options& options, const Confi
   }
   if (!ready) {
     close(*lock);
-    return Within(options.path, ready.error());
+    Error error = ready.error();
+    if (error.message.find("file is not a database") != std::string::npos) {
+      error.message = "not a rollcall ledger; nothing was changed";
+    }
+    return Within(options.path, std::move(error));
   }
   std::unique_ptr<Ledger> ledger(new Ledger(options, config, rules, std::move(*database), *lock));
   if (auto ok = ledger->Start(); !ok) return Within(options.path, ok.error());

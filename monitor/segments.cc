@@ -57,6 +57,12 @@ Opening OpeningOf(const SegmentRun& run, int64_t held, const Surroundings& aroun
   return around.watched_since_day ? Opening::kKnown : Opening::kUnknown;
 }
 
+// Books what one identity lacks. More than it allows is surplus, and makes up for nothing that
+// another one lacks.
+void BookDifference(int64_t difference, int64_t& lacking, Booking& booking) {
+  (difference > 0 ? lacking : booking.surplus) += std::abs(difference);
+}
+
 // A histogram says how many merged partitions there must be at most; fewer were purged.
 void BookHistogram(const SegmentRun& run, const RunCounts& counts, Booking& booking) {
   int64_t total = 0, merged = 0;
@@ -64,10 +70,12 @@ void BookHistogram(const SegmentRun& run, const RunCounts& counts, Booking& book
     total += inputs * partitions;
     merged += partitions;
   }
-  if (!run.estimate && Known(counts.existing)) booking.unread += counts.existing - total;
+  if (!run.estimate && Known(counts.existing)) {
+    BookDifference(counts.existing - total, booking.unread, booking);
+  }
   if (!Known(counts.written)) return;
   const int64_t purged = merged - counts.written;
-  if (!run.expires || purged < 0) booking.dropped += purged;
+  if (!run.expires || purged < 0) BookDifference(purged, booking.dropped, booking);
 }
 
 // Inputs less outputs of a merge, judged as the source is configured.
@@ -75,27 +83,24 @@ void BookConservation(int64_t read, int64_t wrote, Conservation conservation, Bo
   booking.emptied = read > 0 && wrote == 0 && conservation != Conservation::kOff;
   const int64_t difference = read - wrote;
   if (conservation == Conservation::kStrict || difference < 0) {
-    if (conservation != Conservation::kOff) booking.dropped += difference;
+    if (conservation != Conservation::kOff) BookDifference(difference, booking.dropped, booking);
     return;
   }
   booking.merged_away = difference;
 }
 
 void Settle(Balance& balance, Booking& booking) {
-  const int64_t lost = std::max<int64_t>(0, booking.unread) + std::max<int64_t>(0, booking.dropped);
-  const int64_t more =
-      std::max<int64_t>(0, -booking.unread) + std::max<int64_t>(0, -booking.dropped);
+  const int64_t lost = booking.unread + booking.dropped;
   booking.permitted = std::min(lost, balance.permitted);
   balance.permitted -= booking.permitted;
   booking.lost = lost - booking.permitted;
-  booking.surplus = more;
   balance.missing += booking.lost;
-  balance.surplus += more;
+  balance.surplus += booking.surplus;
   if (booking.broken_segments > 0 || booking.unread > 0) {
     booking.cause = Cause::kExistingNotRead;
   } else if (booking.lost > 0) {
     booking.cause = Cause::kDroppedInMerge;
-  } else if (more > 0) {
+  } else if (booking.surplus > 0) {
     booking.cause = Cause::kDuplicated;
   }
 }
@@ -178,9 +183,11 @@ Booking BookSegmentRun(const SegmentRun& run, const RunCounts& counts, Conservat
   if (booking.opened || !run.inputs.empty()) balance.epoch = around.epoch;
 
   if (!run.inputs.empty() && Known(held) && Known(run.input_records)) {
-    booking.unread += held - run.input_records;
+    BookDifference(held - run.input_records, booking.unread, booking);
   }
-  if (Known(wrote) && Known(run.output_records)) booking.dropped += run.output_records - wrote;
+  if (Known(wrote) && Known(run.output_records)) {
+    BookDifference(run.output_records - wrote, booking.dropped, booking);
+  }
   if (!run.merge_counts.empty()) BookHistogram(run, counts, booking);
   if (run.merge_counts.empty() && !run.inputs.empty() && Known(run.input_records) &&
       Known(run.output_records)) {

@@ -32,6 +32,8 @@ std::chrono::milliseconds RuleEngine::overdue_after() const {
   return tunings_.Of(kOverdueRule).after;
 }
 
+std::chrono::milliseconds RuleEngine::lag_after() const { return tunings_.Of("blind").after; }
+
 std::string RuleEngine::Incident(std::string_view rule, std::string_view server,
                                  std::string_view version) const {
   return IncidentId(rule, server, version);

@@ -308,8 +308,8 @@ TEST_CASE("counts that contradict the total are passed on as they are", "[cassan
   const JoinedLog log =
       JoinLines({Compacted21("T:1", "{1:3, 2:2, }", "6 total partitions merged to 5")});
   const json detail = OnlyDetail(log);
-  CHECK(log.batch.facts[0].existing == 7);
-  CHECK(detail["input_records"] == 6);
+  CHECK(log.batch.facts[0].existing == 6);
+  CHECK(detail["merge_counts"] == json{{"1", 3}, {"2", 2}});
   CHECK_FALSE(detail.contains("zero_based"));
 }
 
@@ -404,6 +404,7 @@ TEST_CASE("a line that begins as a compaction and breaks off is quarantined", "[
   CHECK(reason(Compacted21("T:1", "{1:3, 2:")) == "broken merge counts");
   CHECK(reason(Compacted21("T:1", "{1:3, 2:x, }")) == "broken merge counts");
   CHECK(reason(Compacted21("T:1", "{1:3, 1:3, }")) == "broken merge counts");
+  CHECK(reason(Compacted21("T:1", "{2:9007199254740992, }")) == "broken merge counts");
   CHECK(reason(Compacted21("T:1", "{1:3, }", "many total partitions merged to 4")) ==
         "totals are no numbers");
   CHECK(

@@ -167,7 +167,8 @@ canonical files: 2
     recounted by exec /usr/bin/count-events {path}, kept forever, dead since 2016-02-01, but for /usr/bin/restic, restic.service
 same events in row, columnar
 preserve columnar in /data/.rollcall for 3d, at most 50GiB
-rules: 17, tuned: 2
+rules: 17, tuned: 3
+  blind: after 5m
   compaction_overdue: after 6h
   count_drop: min_events 1, min_ratio 0, for 0s, keep_firing_for 0s, severity critical
 )");

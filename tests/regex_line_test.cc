@@ -50,9 +50,16 @@ TEST_CASE("a character is never cut, whatever its bytes", "[regex_line]") {
   CHECK(Read(R"(^(?P<a>\x{2713}))", "✓") == "a<✓> ");
 }
 
-TEST_CASE("bytes that are no UTF-8 match nothing and break nothing", "[regex_line]") {
-  CHECK(Read("^(?P<a>.)x", "\xC3x") == "no match");
-  CHECK(Read("(?P<a>x+)", "\xFFxx\xC3") == "a<xx> ");
+TEST_CASE("classes take characters of more than one byte", "[regex_line]") {
+  CHECK(Read(R"(^(?P<a>\S+) (?P<b>\D+)(?P<c>\W))", "größe 😀é✓ 7") == "a<größe> b<😀é✓> c< > ");
+  CHECK(Read(R"(^(?P<a>\S\S\S))", "größe") == "a<grö> ");
+  CHECK(Read(R"((?P<a>\d+))", "٣") == "no match");
+}
+
+TEST_CASE("bytes that are no UTF-8 break nothing", "[regex_line]") {
+  CHECK(Read("^(?P<a>.)x", "\xC3x") == "gave up");
+  CHECK(Read("(?P<a>x+)", "\xFFxx\xC3") == "gave up");
+  CHECK(Read("(?P<a>n=1)", std::string(5000, 'x') + "\xC3") == "gave up");
 }
 
 TEST_CASE("a lookbehind on a line without bytes reads nothing", "[regex_line]") {

@@ -618,6 +618,7 @@ TEST_CASE("tables written by another process are counted by the engine's claim",
   const Fact run = log.Of(FactKind::kRun).back();
   CHECK(run.written == 10);
   CHECK(log.Detail(run)["outputs_not_seen"] == 2);
+  CHECK(log.Detail(run)["outputs"] == json::array({{{"segment", "of job 4, not seen"}}}));
 }
 
 TEST_CASE("a column family that spells no day is a project without days", "[rocksdb]") {

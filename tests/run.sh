@@ -149,7 +149,7 @@ for stage in "${stages[@]}"; do
 done
 
 # Under sudo the builds must stay the caller's.
-if [[ -n "${SUDO_UID:-}" && -n "${SUDO_GID:-}" ]]; then
+if ((EUID == 0)) && [[ -n "${SUDO_UID:-}" && -n "${SUDO_GID:-}" ]]; then
   trap 'chown -R "$SUDO_UID:$SUDO_GID" build' EXIT
 fi
 mkdir -p build

@@ -136,6 +136,7 @@ TEST_CASE("what people say stands on the timeline in their words", "[verbs]") {
   CHECK(table.find("disk swapped") != std::string::npos);
   CHECK(table.find("rolled out") != std::string::npos);
   CHECK(table.find("decrease of 1,200: GDPR 42") != std::string::npos);
+  CHECK(table.find("existing_not_read  read 0 of 100") != std::string::npos);
   CHECK(table.find("events missing: project acme") != std::string::npos);
   CHECK(FirstLine(site.Ask({"timeline", "acme", "--format", "csv"}).out) ==
         "at,kind,server,day,format,lost,missing,cause,note,before,existing,fresh,written,version,"

@@ -3,11 +3,11 @@
 //
 // A compaction's inputs stand in its "Compacting" line, its outputs and counts in its "Compacted"
 // line; the two are joined by the compaction's id, before 3.0 by the thread. The counts are of
-// Cassandra's partitions: `existing` is Σ k·c_k over the merge counts, `written` what they were
-// merged to; the total that the line claims is "input_records" in the detail. Sstables that had
-// expired whole are in "sstables" but in no count. Tasks that share their inputs show none, since
-// each would consume them. "Compacting" without "Compacted" is usual (all was purged, nothing to
-// do), hence no kStartedRun. Nothing is logged when sstables are deleted.
+// Cassandra's partitions: `existing` is the total that the line claims, which must be Σ k·c_k over
+// the merge counts, `written` what they were merged to. Sstables that had expired whole are in
+// "sstables" but in no count. Tasks that share their inputs show none, since each would consume
+// them. "Compacting" without "Compacted" is usual (all was purged, nothing to do), hence no
+// kStartedRun. Nothing is logged when sstables are deleted.
 
 #include <algorithm>
 #include <map>
@@ -112,20 +112,15 @@ LineResult CassandraJoiner::Compacted(const CassandraLine& line, const LineOrigi
   detail["output_records"] = line.after;
   if (line.estimate) detail["estimate"] = true;
   if (line.zero_based) detail["zero_based"] = true;
-  int64_t existing = line.before;
   if (line.has_counts) {
-    __int128 total = 0;
     detail["merge_counts"] = json::object();
     for (const auto& [sstables, partitions] : line.merge_counts) {
       detail["merge_counts"][std::to_string(sstables)] = partitions;
-      total += static_cast<__int128>(sstables) * partitions;
     }
-    if (total > kMaxCount) return {LineOutcome::kQuarantined, "broken merge counts"};
-    existing = static_cast<int64_t>(total);
   }
   Fact& fact = AddFact(line, table, detail, origin, bytes, batch);
   fact.run = batch.Add(line.run);
-  fact.existing = existing;
+  fact.existing = line.before;
   fact.fresh = 0;
   fact.written = line.after;
   return {LineOutcome::kFacts, {}};

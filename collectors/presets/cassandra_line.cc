@@ -210,6 +210,7 @@ CassandraLine Merged(std::string_view rest, CassandraLine out) {
       return Broken("broken merge counts");
     out.has_counts = true;
     CountFromOne(out);
+    if (Total(out.merge_counts, 0) > kMaxCount) return Broken("broken merge counts");
   }
   out.kind = Kind::kCompacted;
   return out;

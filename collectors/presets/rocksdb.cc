@@ -330,7 +330,11 @@ void RocksdbJoiner::AddFinished(const RocksJob& job, int family, const RocksLine
   if (line.output_records >= 0) detail["output_records"] = line.output_records;
   if (job.memtable_records >= 0) detail["memtable_records"] = job.memtable_records;
   const auto seen = static_cast<int64_t>(job.outputs.size());
-  if (line.output_files > seen) detail["outputs_not_seen"] = line.output_files - seen;
+  if (line.output_files > seen) {
+    detail["outputs_not_seen"] = line.output_files - seen;
+    // What is live is not known any more.
+    detail["outputs"].push_back({{"segment", "of job " + std::to_string(job.id) + ", not seen"}});
+  }
   Fact& fact = AddFact(FactKind::kRun, family, line.micros, detail, place);
   fact.run = place.batch.Add(std::to_string(job.id));
   fact.existing = merges ? input_records : 0;

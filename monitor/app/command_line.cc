@@ -21,7 +21,7 @@ constexpr const char* kAbout =
     "rollcall calls the roll of a compacting event store: it reads what the compactor logs, keeps\n"
     "a balance of events per project and day, and says which run lost how many events and why.\n";
 constexpr const char* kFooter =
-    "\nExit codes: 0 done or clear, 1 found what it looks for, 2 usage or configuration,\n"
+    "Exit codes: 0 done or clear, 1 found what it looks for, 2 usage or configuration,\n"
     "3 input or ledger unusable, 4 cannot tell.";
 constexpr std::array<std::string_view, 10> kVerbs = {"watch",  "ingest",   "demo",   "impact",
                                                      "alerts", "timeline", "permit", "annotate",
@@ -132,8 +132,7 @@ void AddReports(CLI::App& app, Verbs& verbs) {
   CLI::App* timeline =
       AddReading(app, verbs, "timeline", "all that happened to a project, in time order");
   timeline->add_option("PROJECT", verbs.timeline.project)->required()->type_name("");
-  timeline->add_option("DAY,--day", verbs.timeline.day, "only this day, as 2016-02-22")
-      ->type_name("DAY");
+  timeline->add_option("DAY,--day", verbs.timeline.day, "only this day")->type_name("YYYY-MM-DD");
   AddServer(timeline, verbs.timeline.server, "only on this server");
   timeline->callback([&verbs] { verbs.code = Timeline(verbs.settings, verbs.timeline); });
 }
@@ -141,8 +140,7 @@ void AddReports(CLI::App& app, Verbs& verbs) {
 void AddOperator(CLI::App& app, Verbs& verbs) {
   CLI::App* permit = Add(app, verbs, "permit", "explain a decrease, a re-homing or a move");
   permit->add_option("PROJECT", verbs.permit.project, "whose events")->type_name("");
-  permit->add_option("DAY,--day", verbs.permit.day, "only of this day, as 2016-02-22")
-      ->type_name("DAY");
+  permit->add_option("DAY,--day", verbs.permit.day, "only of this day")->type_name("YYYY-MM-DD");
   permit->add_option("--kind", verbs.permit.kind, "decrease, rehomed or move (default decrease)")
       ->type_name("KIND")
       ->check(CLI::IsMember({"decrease", "rehomed", "move"}));
@@ -177,7 +175,7 @@ void AddCare(CLI::App& app, Verbs& verbs) {
   CLI::App* check = app.add_subcommand("check", "look for mistakes: check config, check ledger");
   check->require_subcommand(1);
   CLI::App* config = check->add_subcommand("config", "explain the configuration and its mistakes");
-  config->add_option("FILE,--config", verbs.settings.config_file, kConfigHelp)->type_name("FILE");
+  config->add_option("FILE,--config", verbs.settings.config_file, kConfigHelp)->type_name("PATH");
   AddFormat(*config, verbs);
   config->callback([&verbs] { verbs.code = CheckConfigVerb(verbs.settings); });
   CLI::App* ledger =

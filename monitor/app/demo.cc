@@ -1,21 +1,14 @@
 #include "monitor/app/demo.h"
 
-#include <poll.h>
-#include <signal.h>
 #include <spdlog/spdlog.h>
-#include <sys/prctl.h>
-#include <sys/signalfd.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <thread>
-#include <vector>
 
+#include "monitor/app/demo_stage.h"
 #include "monitor/app/reports.h"
 #include "monitor/app/watch.h"
 
@@ -23,146 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
-
-// Beside this program in a build tree, else where it is installed.
-std::string StoreProgram() {
-  std::error_code failed;
-  const fs::path self = fs::read_symlink("/proc/self/exe", failed).parent_path();
-  for (const fs::path& candidate :
-       {self / "rollcall-demo-store", self / "../../deploy/demo/rollcall-demo-store",
-        self / "../libexec/rollcall/rollcall-demo-store"}) {
-    if (fs::exists(candidate, failed)) return candidate.lexically_normal().string();
-  }
-  return {};
-}
-
-// Ends the demo early: Ctrl-C, kill, a terminal or a pipe that is gone. Read from a descriptor, so
-// that the store is ended and its directory removed on the way out.
-class StopSignals {
- public:
-  StopSignals() {
-    sigemptyset(&signals_);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) sigaddset(&signals_, signal);
-    pthread_sigmask(SIG_BLOCK, &signals_, &before_);
-    descriptor_ = signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK);
-  }
-  ~StopSignals() {
-    close(descriptor_);
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-    if (received_ != 0) raise(received_);  // whoever started us learns how it ended
-  }
-  bool received() {
-    signalfd_siginfo signal{};
-    if (received_ == 0 && read(descriptor_, &signal, sizeof signal) == sizeof signal) {
-      received_ = static_cast<int>(signal.ssi_signo);
-    }
-    return received_ != 0;
-  }
-  const sigset_t& before() const { return before_; }
-
- private:
-  sigset_t signals_{}, before_{};
-  int descriptor_ = -1;
-  int received_ = 0;
-};
-
-// The store as a child process whose standard output is read line by line.
-class Store {
- public:
-  Store(const std::string& program, const std::string& root, uint64_t seed,
-        const sigset_t& signal_mask) {
-    int ends[2];
-    if (pipe(ends) != 0) return;
-    std::vector<std::string> words{
-        program, "--root", root, "--pace", "15", "--seed", std::to_string(seed)};
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    child_ = fork();
-    if (child_ == 0) {
-      pthread_sigmask(SIG_SETMASK, &signal_mask, nullptr);
-      prctl(PR_SET_PDEATHSIG, SIGTERM);
-      dup2(ends[1], STDOUT_FILENO);
-      close(ends[0]);
-      close(ends[1]);
-      execv(program.c_str(), argv.data());
-      _exit(127);
-    }
-    close(ends[1]);
-    output_ = ends[0];
-  }
-  ~Store() {
-    if (output_ >= 0) close(output_);
-    if (child_ > 0 && !ended_) {
-      kill(child_, SIGTERM);
-      waitpid(child_, nullptr, 0);
-    }
-  }
-
-  // Waits at most `patience` for more, or for the end.
-  void Read(milliseconds patience) {
-    pollfd waiting{output_, POLLIN, 0};
-    if (ended_ || poll(&waiting, 1, static_cast<int>(patience.count())) <= 0) return;
-    char buffer[4096];
-    const ssize_t size = read(output_, buffer, sizeof buffer);
-    if (size > 0) return (void)pending_.append(buffer, static_cast<size_t>(size));
-    waitpid(child_, &exit_status_, 0);
-    ended_ = true;
-  }
-  // The next whole line of what was read.
-  std::optional<std::string> Line() {
-    const size_t newline = pending_.find('\n');
-    if (newline == std::string::npos) return std::nullopt;
-    std::string line = pending_.substr(0, newline);
-    pending_.erase(0, newline + 1);
-    return line;
-  }
-  bool ended() const { return ended_; }
-  bool succeeded() const {
-    return ended_ && WIFEXITED(exit_status_) && WEXITSTATUS(exit_status_) == 0;
-  }
-
- private:
-  pid_t child_ = -1;
-  int output_ = -1;
-  std::string pending_;
-  bool ended_ = false;
-  int exit_status_ = 0;
-};
-
-// Where the store lives; removed unless Keep() says that it is of use.
-class Place {
- public:
-  static Result<Place> Make(const std::string& directory) {
-    std::error_code failed;
-    Place place;
-    if (directory.empty()) {
-      place.path_ = (fs::temp_directory_path(failed) / "rollcall-demo-XXXXXX").string();
-      place.made_ = mkdtemp(place.path_.data()) != nullptr;
-      if (place.made_) return place;
-      return Fail(Error::Kind::kInput, place.path_ + ": cannot be made");
-    }
-    place.path_ = fs::absolute(directory, failed).lexically_normal().string();
-    place.made_ = fs::create_directories(place.path_, failed);
-    if (failed) return Fail(Error::Kind::kInput, place.path_ + ": " + failed.message());
-    if (place.made_ || fs::is_empty(place.path_, failed)) return place;
-    return Fail(Error::Kind::kUsage, place.path_ + " is not empty; the demo needs a new directory");
-  }
-  Place(Place&& other) noexcept
-      : path_(std::move(other.path_)), made_(std::exchange(other.made_, false)) {}
-  Place& operator=(Place&&) = delete;
-  ~Place() {
-    std::error_code ignored;
-    if (made_) fs::remove_all(path_, ignored);
-  }
-  void Keep() { made_ = false; }
-  const std::string& path() const { return path_; }
-
- private:
-  Place() = default;
-  std::string path_;
-  bool made_ = false;  // by us, and to be removed
-};
 
 std::string Word(const std::string& line, const std::string& key) {
   const size_t at = line.find(key + "=");
@@ -240,7 +93,7 @@ void CatchUp(Watch& watch, const Clock& clock) {
 }
 
 // The store writes its configuration first.
-bool WaitForFile(const std::string& path, Store& store, const Clock& clock) {
+bool WaitForFile(const std::string& path, DemoStore& store, const Clock& clock) {
   const auto deadline = clock.SinceBoot() + std::chrono::seconds(10);
   std::error_code ignored;
   while (!fs::exists(path, ignored) && clock.SinceBoot() < deadline && !store.ended()) {
@@ -250,7 +103,8 @@ bool WaitForFile(const std::string& path, Store& store, const Clock& clock) {
 }
 
 // From the first run to the end. False: it was stopped, or nobody can read what it says.
-Result<bool> Live(Store& store, Watch& watch, StopSignals& stop, const Clock& clock, FILE* out) {
+Result<bool> Live(DemoStore& store, Watch& watch, StopSignals& stop, const Clock& clock,
+                  FILE* out) {
   Narrator narrator(watch, clock, out);
   while (!store.ended()) {
     if (stop.received() || std::ferror(out) != 0) return false;
@@ -290,16 +144,16 @@ void PrintWhereToLook(const std::string& root, const std::string& file) {
 
 int Demo(const Settings& settings, const DemoOptions& options) {
   const SystemClock clock;
-  const std::string program = StoreProgram();
+  const std::string program = DemoStoreProgram();
   if (program.empty()) {
     return Report(
         {Error::Kind::kInput, "rollcall-demo-store is neither beside rollcall nor in libexec"});
   }
   StopSignals stop;
-  auto place = Place::Make(options.directory);
+  auto place = DemoPlace::Make(options.directory);
   if (!place) return Report(place.error());
   spdlog::set_level(spdlog::level::warn);
-  Store store(program, place->path(), options.seed, stop.before());
+  DemoStore store(program, place->path(), options.seed, stop.mask_before());
   Settings watched = settings;
   watched.config_file = place->path() + "/rollcall.yml";
   watched.listen = "127.0.0.1:0";  // beside whatever else runs here

@@ -78,12 +78,17 @@ std::vector<FormatRow> Formats(const Config& config) {
   return formats;
 }
 
-// What an entry that is no run has to say, for the one column that they share.
+// What an entry has to say in words, for the one column that they share.
 std::string NoteOf(const Document& entry) {
   const auto text = [&](const Document& of, const char* key) {
     return of.contains(key) && of[key].is_string() ? of[key].get<std::string>() : std::string();
   };
   const std::string kind = text(entry, "kind");
+  if (kind == "run" && entry["lost"] > 0 && !entry["existing"].is_null() &&
+      !entry["before"].is_null()) {
+    return "read " + Grouped(entry["existing"].get<int64_t>()) + " of " +
+           Grouped(entry["before"].get<int64_t>());
+  }
   if (kind == "alert") return text(entry, "state") + ": " + text(entry, "summary");
   if (kind == "blind") return text(entry, "reason");
   if (!entry.contains("detail")) return {};

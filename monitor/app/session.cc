@@ -22,8 +22,6 @@ using std::chrono::milliseconds;
 
 constexpr size_t kBatchBytes = 1 << 20;
 constexpr milliseconds kTick{1000};
-// A source that is so far behind cannot be called watched.
-constexpr int64_t kMaxLagBytes = int64_t{64} << 20;
 
 // DESIGN section 10: stop growing before the disk has less than 5 % or 1 GiB free.
 bool DiskNearlyFull(const std::string& ledger) {
@@ -70,7 +68,7 @@ Result<void> Session::Open() {
   timer_ = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
   const itimerspec every_second{{1, 0}, {1, 0}};
   timerfd_settime(timer_, 0, &every_second, nullptr);
-  started_ = collector_beat_ = ledger_beat_ = clock_.Now();
+  collector_beat_ = ledger_beat_ = clock_.Now();
   if (auto ok = OpenLedger(); !ok) return ok;
   next_log_id_ = ledger_->next_log_id();
   TailOptions options;
@@ -82,9 +80,9 @@ Result<void> Session::Open() {
                                       options, &next_log_id_);
     if (!opened) return tl::unexpected<Error>(opened.error());
     sources_.push_back(std::move(*opened));
+    watches_.emplace_back(source.name, collector_beat_, rules_.lag_after());
   }
-  states_.resize(sources_.size());
-  for (SourceState& state : states_) state.since = state.updated = started_;
+  read_bytes_.resize(sources_.size());
   return {};
 }
 
@@ -107,10 +105,13 @@ void Session::Collect() {
 // One round over all sources; false when none had anything.
 bool Session::FillAll() {
   bool any = false;
-  for (auto& source : sources_) {
+  for (size_t i = 0; i < sources_.size(); ++i) {
     Batch batch;
-    if (!source->Fill(batch, kBatchBytes)) continue;
+    if (!sources_[i]->Fill(batch, kBatchBytes)) continue;
     any = true;
+    for (const LogPosition& position : batch.positions) {
+      read_bytes_[i] += position.to - position.from;
+    }
     batch.observed_at = clock_.Now();
     if (!Hand(std::move(batch)) || stopping_) break;
   }
@@ -138,27 +139,18 @@ void Session::WaitForWork() {
 
 void Session::NoteSources() {
   const std::lock_guard lock(mutex_);
-  const Time now = clock_.Now();
   for (size_t i = 0; i < sources_.size(); ++i) {
-    SourceState& state = states_[i];
-    std::string reason, path;
-    for (const TailProblem& found : sources_[i]->problems()) {
+    const CompactionLog& source = *sources_[i];
+    SourceWatch::Seen seen;
+    for (const TailProblem& found : source.problems()) {
       if (found.expected) continue;
-      reason = found.reason;
-      path = found.path;
+      seen.reason = found.reason;
+      seen.path = found.path;
     }
-    state.lag_bytes = sources_[i]->lag_bytes();
-    if (reason.empty() && state.lag_bytes > kMaxLagBytes) reason = "more than 64 MiB behind";
-    if (!state.reason.empty()) {
-      const auto blind = std::chrono::duration<double>(now - state.updated).count();
-      state.blind_seconds[state.reason] += std::max(0.0, blind);
-    }
-    state.updated = now;
-    if (reason == state.reason && path == state.path) continue;
-    if (state.reason.empty() || reason.empty()) state.since = now;
-    state.reason = reason;
-    state.path = path;
-    state.changed = true;
+    seen.lag_bytes = source.lag_bytes();
+    seen.pending_bytes = source.pending_bytes();
+    seen.read_bytes = read_bytes_[i];
+    watches_[i].Note(seen, clock_.Now());
   }
 }
 
@@ -226,7 +218,8 @@ Result<void> Session::OpenLedger() {
       return Fail(Error::Kind::kLedger,
                   config_.ledger +
                       ": the ledger is gone, or another one is in its place; put it back, or "
-                      "restart rollcall to go on with what is there");
+                      "restart rollcall to go on with what is there" +
+                      (view ? "" : " (" + view.error().message + ")"));
     }
   }
   auto ledger = Ledger::Open({config_.ledger, config_.server}, config_, rules_);
@@ -269,11 +262,8 @@ Result<void> Session::ReportSources() {
   std::vector<SourceObservation> observations;
   {
     const std::lock_guard lock(mutex_);
-    for (size_t i = 0; i < states_.size(); ++i) {
-      SourceState& state = states_[i];
-      if (!state.changed && state.reason.empty()) continue;
-      state.changed = false;
-      observations.push_back({sources_[i]->name(), state.reason, state.since, state.path});
+    for (SourceWatch& watch : watches_) {
+      if (auto observation = watch.TakeObservation()) observations.push_back(*observation);
     }
   }
   for (const SourceObservation& source : observations) {
@@ -320,16 +310,8 @@ RollcallStatus Session::LedgerStatus() const {
 void Session::AddSources(RollcallStatus& status) const {
   status.heartbeats["collector"] = Seconds(collector_beat_);
   status.heartbeats["ledger"] = Seconds(ledger_beat_);
-  const double watched = std::chrono::duration<double>(clock_.Now() - started_).count();
-  for (size_t i = 0; i < states_.size(); ++i) {
-    const SourceState& state = states_[i];
-    SourceStatus& source = status.sources[config_.compaction_logs[i].name];
-    source.up = state.reason.empty();
-    source.lag_bytes = state.lag_bytes;
-    source.blind_seconds = state.blind_seconds;
-    double blind = 0;
-    for (const auto& [reason, seconds] : state.blind_seconds) blind += seconds;
-    source.coverage_ratio = watched > 0 ? std::clamp(1 - blind / watched, 0.0, 1.0) : 1.0;
+  for (size_t i = 0; i < watches_.size(); ++i) {
+    watches_[i].Describe(status.sources[config_.compaction_logs[i].name], clock_.Now());
   }
 }
 

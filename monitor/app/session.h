@@ -9,6 +9,7 @@
 
 #include "collectors/compaction_log.h"
 #include "dashboards/rollcall_metrics.h"
+#include "monitor/app/source_watch.h"
 #include "monitor/app/status_reader.h"
 #include "monitor/config.h"
 #include "monitor/ledger.h"
@@ -42,14 +43,6 @@ class Session {
     std::string id;
     uint64_t device = 0, inode = 0;
   };
-  struct SourceState {
-    std::string reason, path;  // why it is not watched; empty: it is
-    Time since{};
-    Time updated{};
-    bool changed = false;
-    int64_t lag_bytes = 0;
-    std::map<std::string, double> blind_seconds;
-  };
 
   Session(Config config, const Clock& clock);
   Result<void> Open();
@@ -82,12 +75,12 @@ class Session {
   Time operator_db_read_{};                              // ledger thread
   std::string inbox_trouble_;                            // ledger thread
   std::vector<std::unique_ptr<CompactionLog>> sources_;  // collector thread once running
+  std::vector<int64_t> read_bytes_;                      // of each; collector thread
   uint32_t next_log_id_ = 1;
   Queue<Batch> queue_{4};
   int64_t handed_ = 0;  // batches; collector thread
   int stop_event_ = -1;
   int timer_ = -1;
-  Time started_{};
   std::atomic<bool> stopping_{false};
   std::atomic<int64_t> committed_{0};      // batches
   std::atomic<int64_t> read_through_{-1};  // batches handed when all logs had first been read
@@ -95,7 +88,7 @@ class Session {
 
   mutable std::mutex mutex_;  // guards what follows
   std::string trouble_;
-  std::vector<SourceState> states_;
+  std::vector<SourceWatch> watches_;  // of each source
   Time collector_beat_{}, ledger_beat_{};
 
   mutable std::mutex reader_mutex_;  // guards what follows

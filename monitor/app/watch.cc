@@ -228,7 +228,7 @@ int RunWatch(const Settings& settings) {
   const SystemClock clock;
   auto watch = Watch::Start(settings, clock);
   if (!watch) return Report(watch.error());
-  spdlog::info("watching port={}", (*watch)->port());
+  spdlog::info("watching port={} version={}", (*watch)->port(), ROLLCALL_VERSION);
   for (;;) {
     pollfd waiting{signals, POLLIN, 0};
     poll(&waiting, 1, 1000);

@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 # Under sudo the builds must stay the caller's.
-if [[ -n "${SUDO_UID:-}" && -n "${SUDO_GID:-}" ]]; then
+if ((EUID == 0)) && [[ -n "${SUDO_UID:-}" && -n "${SUDO_GID:-}" ]]; then
   trap 'chown -R "$SUDO_UID:$SUDO_GID" build tests/bench' EXIT
 fi
 

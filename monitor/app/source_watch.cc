@@ -1,0 +1,62 @@
+#include "monitor/app/source_watch.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace {
+
+// A source that is so far behind cannot be called watched.
+constexpr int64_t kMaxLagBytes = int64_t{64} << 20;
+
+double Seconds(std::chrono::milliseconds span) {
+  return std::chrono::duration<double>(span).count();
+}
+
+}  // namespace
+
+SourceWatch::SourceWatch(std::string name, Time started, std::chrono::milliseconds lag_after)
+    : name_(std::move(name)),
+      started_(started),
+      lag_after_(lag_after),
+      since_(started),
+      noted_(started) {}
+
+void SourceWatch::Note(const Seen& seen, Time now) {
+  const std::string lagging = Lagging(seen, now);
+  const bool lags = seen.reason.empty() && !lagging.empty();
+  const std::string& reason = lags ? lagging : seen.reason;
+  if (!reason_.empty()) blind_seconds_[reason_] += std::max(0.0, Seconds(now - noted_));
+  noted_ = now;
+  changed_ = changed_ || !std::exchange(seen_, true);
+  if (reason == reason_ && seen.path == path_) return;
+  // Blind is blind: another reason does not begin a new time.
+  if (reason.empty() || reason_.empty()) since_ = lags ? backlog_->since : now;
+  reason_ = reason;
+  path_ = seen.path;
+  changed_ = true;
+}
+
+std::string SourceWatch::Lagging(const Seen& seen, Time now) {
+  lag_bytes_ = seen.lag_bytes;
+  const int64_t unread = seen.lag_bytes - seen.pending_bytes;
+  if (backlog_ && (unread <= 0 || seen.read_bytes >= backlog_->through)) backlog_.reset();
+  if (unread > 0 && !backlog_) backlog_ = {now, seen.read_bytes + unread};
+  if (unread > kMaxLagBytes) return "more than 64 MiB behind";
+  if (backlog_ && now - backlog_->since >= lag_after_) return "behind for too long";
+  return {};
+}
+
+std::optional<SourceObservation> SourceWatch::TakeObservation() {
+  if (!std::exchange(changed_, false) && reason_.empty()) return std::nullopt;
+  return SourceObservation{name_, reason_, since_, path_};
+}
+
+void SourceWatch::Describe(SourceStatus& status, Time now) const {
+  status.up = reason_.empty();
+  status.lag_bytes = lag_bytes_;
+  status.blind_seconds = blind_seconds_;
+  double blind = 0;
+  for (const auto& [reason, seconds] : blind_seconds_) blind += seconds;
+  const double watched = Seconds(now - started_);
+  status.coverage_ratio = watched > 0 ? std::clamp(1 - blind / watched, 0.0, 1.0) : 1.0;
+}

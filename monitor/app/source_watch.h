@@ -1,0 +1,54 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "dashboards/rollcall_metrics.h"
+#include "monitor/rule_book.h"
+#include "monitor/time.h"
+
+// How well one source is being watched: since when it is not and why, and how far behind. One
+// caller at a time; Session locks.
+class SourceWatch {
+ public:
+  // `lag_after`: what has been unread for so long makes the source blind.
+  SourceWatch(std::string name, Time started, std::chrono::milliseconds lag_after);
+
+  // What the collector sees of it now.
+  struct Seen {
+    std::string reason = {};  // why it cannot be read, a constant; empty: it can
+    std::string path = {};    // of the log in question
+    int64_t lag_bytes = 0;
+    int64_t pending_bytes = 0;  // of these, the begin of a line whose end is not written yet
+    int64_t read_bytes = 0;     // since the start
+  };
+  void Note(const Seen& seen, Time now);
+
+  // What the rules are to be told: what was seen first (an alert may be left from before the
+  // start), a change, or that it is still not watched.
+  std::optional<SourceObservation> TakeObservation();
+  void Describe(SourceStatus& status, Time now) const;
+
+ private:
+  std::string Lagging(const Seen& seen, Time now);
+
+  const std::string name_;
+  const Time started_;
+  const std::chrono::milliseconds lag_after_;
+  std::string reason_, path_;  // empty: watched
+  Time since_, noted_;
+  bool seen_ = false;
+  bool changed_ = false;
+  int64_t lag_bytes_ = 0;
+  // What was unread at `since` has been read once `through` bytes are. The age of the oldest unread
+  // byte is at least that of this mark, however fast the log grows.
+  struct Backlog {
+    Time since{};
+    int64_t through = 0;
+  };
+  std::optional<Backlog> backlog_;
+  std::map<std::string, double> blind_seconds_;  // by reason
+};
