@@ -60,10 +60,13 @@ void BookGain(int64_t gain, Balance& balance, Booking& booking) {
   if (balance.deleted_before) booking.came_back = std::min(booking.surplus, read_more);
 }
 
-// What was dropped in the merge itself was not lost in a gap, and is not called so.
+// What is less than before after a blind interval was lost in it, unless the merge itself dropped
+// some: that is certain, and worse.
 Cause CauseOf(const RunCounts& run, Gap gap, const Booking& booking) {
-  const bool less_found = !Known(run.existing) || (booking.unread > 0 && booking.dropped <= 0);
-  if (gap == Gap::kBlind && !booking.opened && less_found) return Cause::kLostInGap;
+  if (gap == Gap::kBlind && !booking.opened) {
+    const bool dropped = Known(run.existing) && booking.dropped > 0;
+    return dropped ? Cause::kDroppedInMerge : Cause::kLostInGap;
+  }
   if (!Known(run.existing)) return Cause::kUnexplained;
   return booking.unread > 0 ? Cause::kExistingNotRead : Cause::kDroppedInMerge;
 }

@@ -172,7 +172,10 @@ bool Bookkeeper::Inherit(const FactRow& row, Cause& cause) {
     if (!nearest || distance(run) < distance(*nearest)) nearest = &run;
   }
   if (!nearest) return false;
-  cause = nearest->before > row.counts.existing ? Cause::kExistingNotRead : Cause::kDroppedInMerge;
+  const bool read_less = nearest->before > row.counts.existing;
+  cause = read_less ? Cause::kExistingNotRead : Cause::kDroppedInMerge;
+  const Cause judged = CauseNamed(names_.Text(nearest->cause));
+  if (judged == Cause::kExistingNotRead || judged == Cause::kDroppedInMerge) cause = judged;
   return true;
 }
 

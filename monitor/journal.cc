@@ -141,13 +141,14 @@ Result<void> Journal::MakeDurable() {
 }
 
 bool Journal::Knows(const Batch& batch) {
-  bool moved = false;  // a position that says only where its log is now proves nothing
+  bool told = false;
   for (const LogPosition& position : batch.positions) {
     if (!find_log_.Bind({Cell::Of(int64_t{position.log})}).Step()) return false;
+    if (position.from == position.to) continue;  // only where the log is now
     if (find_log_.Integer(0) != position.to) return false;
-    moved |= position.from != position.to;
+    told = true;
   }
-  return moved;
+  return told;
 }
 
 void Journal::Write(JournalEntry& entry) {

@@ -19,6 +19,10 @@ constexpr size_t kBulkPartitions = 1'390'000;
 constexpr const char* kSelectLogs =
     "SELECT id, path, device, inode, position, head_end, head_hash, tail_begin, tail_hash, "
     "finished, joiner_state FROM log WHERE source = ? ORDER BY id";
+constexpr const char* kKnownGap =
+    "SELECT 1 FROM fact WHERE seq = (SELECT seq FROM gap WHERE source = ?1 ORDER BY epoch DESC "
+    "LIMIT "
+    "1) AND kind = ?2 AND coalesce(log, 0) = ?3 AND coalesce(position, 0) = ?4 AND detail = ?5";
 constexpr const char* kKnownOperatorFact = "SELECT 1 FROM fact WHERE kind = ? AND run = ?";
 
 Result<int> Lock(const std::string& path) {
@@ -122,7 +126,8 @@ Ledger::Ledger(const Options& options, const Config& config, const RuleBook& rul
       bookkeeper_(database_, names_, sources_, balances_, chains_, formats_),
       lookout_(database_, names_, sources_, balances_, chains_, formats_, rules, journal_, entry_),
       accounts_(database_, sources_, balances_, chains_, bookkeeper_, lookout_, journal_, entry_),
-      known_operator_fact_(database_.Prepare(kKnownOperatorFact)) {}
+      known_operator_fact_(database_.Prepare(kKnownOperatorFact)),
+      known_gap_(database_.Prepare(kKnownGap)) {}
 
 Ledger::~Ledger() {
   database_.Settle();

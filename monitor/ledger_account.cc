@@ -110,6 +110,14 @@ void Ledger::AccountGap(FactRow& row, const Batch& batch, const Fact& fact) {
   const FactDetail detail(batch.View(fact.detail));
   row.partition = {};
   if (fact.source >= 0) row.epoch = sources_.At(fact.source).epoch();
+  // A batch that has read nothing has no position to tell that it comes again.
+  if (known_gap_
+          .Bind({Cell::Of(int64_t{row.source}), Cell::Of(NameOf(row.kind)), Cell::Of(row.log),
+                 Cell::Of(row.position), Cell::Of(row.detail)})
+          .Step()) {
+    ++entry_.known_facts;
+    return;
+  }
   entry_.Push(row);
   if (fact.source < 0) return;
   SourceBook::NewGap gap;

@@ -111,7 +111,8 @@ CREATE VIEW booked_facts AS
 SELECT f.seq, strftime('%Y-%m-%dT%H:%M:%fZ', f.logged_at / 1000.0, 'unixepoch') AS at,
   coalesce(f.kind, 'run') AS kind, server.text AS server, project.text AS project,
   CASE f.day WHEN -1000000 THEN '-' ELSE date(f.day * 86400, 'unixepoch') END AS day,
-  format.text AS format, source.unit, f.run, f.batch, version.text AS version, path.text AS path,
+  format.text AS format, source.unit, CAST(f.run AS TEXT) AS run, CAST(f.batch AS TEXT) AS batch,
+  version.text AS version, path.text AS path,
   f.before, f.existing, f.fresh, f.recovered, f.duplicates, f.deleted, f.written,
   CASE WHEN source.shape = 'rewrite' THEN f.written END AS after, coalesce(f.lost, 0) AS lost, cause.text AS cause,
   coalesce(f.missing, 0) AS missing,
@@ -181,8 +182,8 @@ SELECT coalesce(f.kind, 'run') AS kind,
   strftime('%Y-%m-%dT%H:%M:%fZ', f.logged_at / 1000.0, 'unixepoch') AS at, server.text AS server,
   project.text AS project,
   CASE f.day WHEN -1000000 THEN '-' ELSE date(f.day * 86400, 'unixepoch') END AS day,
-  format.text AS format, f.run, version.text AS version, f.before, f.existing, f.fresh, f.recovered,
-  f.duplicates, f.deleted, f.written, coalesce(f.lost, 0) AS lost, cause.text AS cause,
+  format.text AS format, CAST(f.run AS TEXT) AS run, version.text AS version, f.before,
+  f.existing, f.fresh, f.recovered, f.duplicates, f.deleted, f.written, coalesce(f.lost, 0) AS lost, cause.text AS cause,
   coalesce(f.missing, 0) AS missing, f.detail, f.seq
 FROM fact f
 LEFT JOIN name server ON server.id = f.server LEFT JOIN name project ON project.id = f.project

@@ -2,9 +2,12 @@
 
 #include <unistd.h>
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <string>
 
 #include "monitor/ledger.h"
+#include "rules/engine.h"
 #include "tests/catch.h"
 #include "tests/temporary_directory.h"
 
@@ -58,7 +61,11 @@ struct TestRun {
   std::string detail = "";
   std::string server = "";
   uint32_t log = 1;
+  int16_t source = 0;
 };
+
+// A moment of the day that most of these tests are about.
+inline std::string At(const std::string& time) { return "2016-02-22T" + time + "Z"; }
 
 class LedgerFixture {
  public:
@@ -71,19 +78,35 @@ class LedgerFixture {
 
   void Open(bool bulk = false) {
     ledger.reset();
-    auto opened = Ledger::Open({directory / "ledger.db", "data-1", bulk}, config, rules);
+    const RuleBook& book = engine ? static_cast<const RuleBook&>(*engine) : rules;
+    auto opened = Ledger::Open({directory / "ledger.db", "data-1", bulk}, config, book);
     if (!opened) FAIL(opened.error().message);
     ledger = std::move(*opened);
+  }
+  // With the real rules instead of the recording ones.
+  void OpenWithRules() {
+    ledger.reset();
+    engine = std::make_unique<RuleEngine>(config);
+    Open();
+  }
+  // An empty ledger that is filled as a backfill is.
+  void OpenNewBulk() {
+    ledger.reset();
+    for (const char* name : {"ledger.db", "ledger.db.head"}) {
+      std::filesystem::remove(directory / name);
+    }
+    Open(true);
   }
 
   // Adds a run to the next batch; each takes 100 bytes of its log.
   void Add(const TestRun& run) {
     Fact fact;
     fact.kind = run.kind;
-    fact.source = 0;
+    fact.source = run.source;
     fact.log = run.log;
     fact.offset = offsets_[run.log];
     offsets_[run.log] += 100;
+    sources_[run.log] = run.source;
     fact.length = 99;
     fact.logged_at = ParseTime(run.at).value();
     fact.day = ParseDay(run.day).value();
@@ -103,25 +126,52 @@ class LedgerFixture {
     fact.written = run.written;
     batch.facts.push_back(fact);
   }
-  void AddGap(FactKind kind, const std::string& reason) {
+  void AddGap(FactKind kind, const std::string& reason, uint32_t log = 1) {
     Fact fact;
     fact.kind = kind;
-    fact.source = 0;
-    fact.log = 1;
-    fact.offset = offsets_[1];
+    fact.source = sources_[log];
+    fact.log = log;
+    fact.offset = offsets_[log];
     fact.length = 99;
-    offsets_[1] += 100;
+    offsets_[log] += 100;
     fact.detail = batch.Add("{\"reason\":\"" + reason + "\"}");
     batch.facts.push_back(fact);
+  }
+  // Rows counted in the canonical file by a scan, which reads no log.
+  void AddRecount(const std::string& at, int64_t rows) {
+    TestRun recount{.at = at, .run = "count-" + at, .version = ""};
+    recount.existing = recount.fresh = kUnknownCount;
+    recount.written = rows;
+    recount.kind = FactKind::kRecount;
+    AddWithoutLog(recount);
+  }
+  // A person's word, by its id.
+  void AddPermit(const std::string& at, const std::string& id, const std::string& detail,
+                 const std::string& server = "") {
+    TestRun permit{.at = at, .run = id, .version = "", .kind = FactKind::kPermit, .detail = detail};
+    permit.existing = permit.fresh = permit.written = kUnknownCount;
+    permit.server = server;
+    AddWithoutLog(permit);
+  }
+  void AddWithoutLog(TestRun run) {
+    run.log = 0;
+    run.source = -1;
+    Add(run);
+    batch.facts.back().offset = 0;
+  }
+  void CommitPermit(const std::string& at, const std::string& id, const std::string& detail,
+                    const std::string& server = "") {
+    AddPermit(at, id, detail, server);
+    Commit();
   }
 
   // Says how far the logs have been read with what was added.
   void AddPositions() {
     for (auto& [log, offset] : offsets_) {
-      if (committed_[log] == offset) continue;
+      if (log == 0 || committed_[log] == offset) continue;
       LogPosition position;
       position.log = log;
-      position.source = 0;
+      position.source = sources_[log];
       position.path = "log" + std::to_string(log);
       position.from = committed_[log];
       position.to = offset;
@@ -158,12 +208,58 @@ class LedgerFixture {
                  format + "'");
   }
 
+  // One column of a run's line.
+  std::string Run(const std::string& column, const std::string& run,
+                  const std::string& format = "row") {
+    return Query("SELECT " + column + " FROM runs WHERE project = 'acme' AND format = '" + format +
+                 "' AND run = '" + run + "' AND kind <> 'started_run'");
+  }
+  // What the arithmetic made of all facts, every row as text; for runs in the order of their time.
+  std::string Derived() {
+    std::string text;
+    for (
+        const char* sql :
+        {"SELECT at, kind, server, project, day, format, run, before, lost, missing, cause, "
+         "superseded FROM runs ORDER BY at, log, position",
+         "SELECT server, project, day, format, expected, actual, missing, surplus, opening, "
+         "verdict "
+         "FROM balances ORDER BY server, project, day, format",
+         "SELECT rule, state, cause, version, server, project, day, format FROM alerts WHERE state "
+         "= 'firing' ORDER BY rule, server, project, day, format",
+         "SELECT f.text, c.text, v.text, runs FROM lossy JOIN name f ON f.id = format JOIN name c "
+         "ON c.id = cause LEFT JOIN name v ON v.id = version WHERE runs <> 0 ORDER BY 1, 2, 3",
+         "SELECT text, runs, failed, written, missing FROM tally JOIN name ON id = format ORDER BY "
+         "1"}) {
+      text += Rows(sql) + "\n";
+    }
+    return text;
+  }
+  std::string Rows(const std::string& sql) {
+    auto database = Database::Open(directory / "ledger.db", Database::Mode::kReadOnly);
+    REQUIRE(database);
+    std::string text;
+    {
+      Statement rows = database->Prepare(sql);
+      rows.Bind({});
+      while (rows.Step()) {
+        for (int i = 0; i < rows.columns(); ++i) {
+          text += (rows.IsNull(i) ? "NULL" : std::string(rows.Text(i))) + "|";
+        }
+        text += "\n";
+      }
+    }
+    if (auto ok = database->Check(); !ok) FAIL(ok.error().message);
+    return text;
+  }
+
   TemporaryDirectory directory;
   Config config;
   RecordingRules rules;
+  std::unique_ptr<RuleEngine> engine;  // null: the recording rules
   std::unique_ptr<Ledger> ledger;
   Batch batch;
 
  private:
   std::map<uint32_t, int64_t> offsets_, committed_;
+  std::map<uint32_t, int16_t> sources_;
 };
