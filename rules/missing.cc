@@ -26,13 +26,11 @@ Finding BreakFinding(const RunObservation& run, const Tuning& tuning, std::strin
   return finding;
 }
 
-// Why `rule` calls this loss its own; empty: it is another rule's. What a run read and did not
-// write is no matter of a gap before it.
+// Why `rule` calls this loss its own; empty: it is another rule's.
 std::string_view CauseFor(std::string_view rule, const Booking& booking) {
   if (booking.lost <= 0) return {};
-  if (RuleOfLoss(NameOf(booking.cause)) == rule) return NameOf(booking.cause);
-  const bool dropped = booking.cause == Cause::kLostInGap && booking.dropped > 0;
-  return rule == "count_drop" && dropped ? NameOf(Cause::kDroppedInMerge) : "";
+  const std::string_view cause = NameOf(booking.cause);
+  return RuleOfLoss(cause) == rule ? cause : "";
 }
 
 // The finding of one rule about `missing`.

@@ -78,9 +78,11 @@ class TreeBuilder final : public nlohmann::json_sax<nlohmann::json> {
   }
   bool end_object() override { return Close(); }
   bool end_array() override { return Close(); }
-  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override {
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception& error) override {
+    too_large = error.id == 406;  // out_of_range: JSON has no largest number, nlohmann has one
     return false;
   }
+  bool too_large = false;
 
  private:
   bool Add(Kind kind, std::string text) {
@@ -139,9 +141,13 @@ const Tree* Find(const Tree& tree, std::string_view path) {
   return nullptr;
 }
 
+constexpr const char* kCannotTell = "a number that nlohmann cannot hold";
+
 std::string Oracle(const std::string& line) {
   TreeBuilder builder;
-  if (!nlohmann::json::sax_parse(line, &builder) || !builder.root.object) return "not json";
+  const bool parsed = nlohmann::json::sax_parse(line, &builder);
+  if (builder.too_large) return kCannotTell;
+  if (!parsed || !builder.root.object) return "not json";
   std::vector<Value> values;
   for (const std::string& path : kPaths) {
     const Tree* const found = Find(builder.root, path);
@@ -376,6 +382,7 @@ TEST_CASE("random lines are read as nlohmann reads them, with and without templa
     const std::string line = maker.Line();
     INFO(line);
     const std::string expected = Oracle(line);
+    if (expected == kCannotTell) continue;
     (expected == "not json" ? refused : understood) += 1;
     REQUIRE(ReadAnyShape(plain, line, kPaths.size()) == expected);
     REQUIRE(Read(reader, line, kPaths.size()) == expected);

@@ -230,7 +230,7 @@ TEST_CASE("a late fact opens no alert twice", "[ledger]") {
         "resolved|2016-02-22T14:00:00.000Z|2016-02-22T15:00:00.000Z|\n");
 }
 
-TEST_CASE("a loss that a late fact leaves standing keeps its alert firing", "[ledger]") {
+TEST_CASE("a loss that a late fact leaves standing fires since it began", "[ledger]") {
   LedgerFixture ledger;
   ledger.OpenWithRules();
   ledger.Commit({.run = "1", .fresh = 100, .written = 100});
@@ -241,7 +241,9 @@ TEST_CASE("a loss that a late fact leaves standing keeps its alert firing", "[le
   ledger.Commit(
       {.at = At("14:00:00"), .run = "3", .existing = 55, .fresh = 14, .written = 69, .log = 2});
   CHECK(ledger.Balance("missing") == "14");
+  // The history keeps that it had been called over.
   CHECK(ledger.Rows("SELECT state, starts_at, ends_at FROM alerts WHERE rule = 'count_drop'") ==
+        "resolved|2016-02-22T13:00:00.000Z|2016-02-22T15:00:00.000Z|\n"
         "firing|2016-02-22T13:00:00.000Z|NULL|\n");
 }
 

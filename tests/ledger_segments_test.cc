@@ -174,10 +174,12 @@ TEST_CASE("dropped families, FIFO, deleted ranges and a failed job's files are e
   }
 }
 
-TEST_CASE("files of a job whose end a crash swallowed leave their partition unknown", "[ledger]") {
+TEST_CASE("files that a job whose lines were lost may have consumed leave their partition unknown",
+          "[ledger]") {
   Segmented ledger;
   ledger.Flush("1", 50);
-  ledger.Delete(R"("1")", "interrupted_job");
+  ledger.Fact(FactKind::kSegmentsDeleted,
+              R"({"segments":["1"],"reason":"lines_lost","uncertain":true})");
   CHECK(ledger.Balance("missing") == "0");
   CHECK(ledger.Balance("verdict") == "unknown");
   CHECK(ledger.Firing() == "");

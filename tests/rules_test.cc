@@ -295,17 +295,6 @@ TEST_CASE("a failed run says nothing new", "[rules]") {
   CHECK(Answer(run, "overstated") == "silent");
 }
 
-TEST_CASE("what a run drops after a gap is a count_drop beside the loss in the gap", "[rules]") {
-  RunObservation run = LossyRun();
-  run.booking.cause = Cause::kLostInGap;
-  run.booking.unread = 30;
-  run.booking.dropped = 70;
-  const auto findings = RuleEngine({}).OnRun(run);
-  CHECK(Answer(findings, "lost_in_gap") == "firing");
-  CHECK(Answer(findings, "count_drop") == "firing");
-  CHECK(Find(findings, "count_drop")->cause == "dropped_in_merge");
-}
-
 TEST_CASE("a new directory is a critical move before anything is lost", "[rules]") {
   OutputObservation output;
   output.server = "data-1";
