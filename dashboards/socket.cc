@@ -56,8 +56,8 @@ tl::unexpected<Error> NoListenAddress(std::string_view text) {
 
 tl::unexpected<Error> CannotListen(const ListenAddress& address) {
   const int reason = errno;
-  std::string message = "cannot listen on " + FormatAddress(address) + ": " +
-                        std::generic_category().message(reason);
+  std::string message =
+      "cannot listen on " + FormatAddress(address) + ": " + std::generic_category().message(reason);
   if (reason == EADDRINUSE) message += "; another process holds this port, choose another `listen`";
   if (reason == EACCES) message += "; ports below 1024 need CAP_NET_BIND_SERVICE";
   return Fail(Error::Kind::kUsage, message);
