@@ -132,7 +132,7 @@ std::optional<double> ParseRatio(std::string_view text) {
 }
 
 std::string ListenComplaint(std::string_view text) {
-  const std::string wrong = "must be host:port such as 127.0.0.1:9717 or [::1]:9717";
+  const char* const wrong = "must be host:port such as 127.0.0.1:9717 or [::1]:9717";
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return wrong;
   const auto port = ParseCount(text.substr(colon + 1));

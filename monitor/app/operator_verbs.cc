@@ -121,7 +121,7 @@ Result<std::vector<OperatorEntry>> Acknowledge(const PermitOptions& options, Led
 
 // What is wrong with the words on the command line.
 Result<void> CheckPermit(const PermitOptions& options) {
-  const auto wrong = [](std::string message) { return Fail(Error::Kind::kUsage, message); };
+  const auto wrong = [](const std::string& message) { return Fail(Error::Kind::kUsage, message); };
   const bool decrease = options.kind == "decrease", rehomed = options.kind == "rehomed";
   if (options.kind == "move" && options.format.empty()) {
     return wrong("--kind move needs --data-format");

@@ -151,7 +151,7 @@ HttpResponse Watch::Facts(const HttpRequest& request) {
 std::string Watch::WhyNotReady() {
   const std::lock_guard lock(session_mutex_);
   if (!session_) return no_session_;
-  const std::string trouble = session_->trouble();
+  std::string trouble = session_->trouble();
   if (!trouble.empty()) return trouble;
   return session_->caught_up() ? "" : "catching up with what was in the logs at the start";
 }

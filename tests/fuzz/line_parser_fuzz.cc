@@ -10,7 +10,7 @@
 namespace {
 
 // All that a source can say of its lines; the first byte of the input chooses.
-CompactionLogConfig Config(unsigned choice) {
+CompactionLogConfig SourceOf(unsigned choice) {
   CompactionLogConfig config;
   config.format = static_cast<LogFormat>(choice % 3);
   config.pattern =
@@ -70,7 +70,7 @@ std::string Said(const Fact& fact, const Batch& batch) {
 // and learned from them, says of each what a new one says.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
-  const CompactionLogConfig config = Config(data[0]);
+  const CompactionLogConfig config = SourceOf(data[0]);
   auto parser = LineParser::Create(config).value();
   Batch batch;
   ForEachLine({reinterpret_cast<const char*>(data) + 1, size - 1}, [&](std::string_view line) {
