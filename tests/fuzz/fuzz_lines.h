@@ -31,14 +31,14 @@ inline bool IsUtf8(std::string_view text) {
   return true;
 }
 
-// Calls `take` with a copy of each line that is UTF-8, of its exact size, so that a read past its
-// end is found.
+// Calls `take` with a copy of each line that is UTF-8 without NUL bytes, of its exact size, so that
+// a read past its end is found.
 template <class Take>
 void ForEachLine(std::string_view text, Take take) {
   while (!text.empty()) {
     const size_t end = text.find('\n');
     const std::string_view line = text.substr(0, end);
-    if (IsUtf8(line)) {
+    if (IsUtf8(line) && line.find('\0') == line.npos) {
       const std::vector<char> copy(line.begin(), line.end());
       take(std::string_view(copy.data(), copy.size()));
     }
