@@ -1,5 +1,6 @@
 #include "collectors/compaction_log.h"
 
+#include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -60,13 +61,15 @@ CompactionLog::CompactionLog(int16_t index, const CompactionLogConfig& config, L
 
 bool CompactionLog::Fill(Batch& batch, size_t max_bytes) {
   size_t read = 0;
-  bool any = false;
-  batch.facts.reserve(last_facts_);
-  batch.text.reserve(last_text_);
+  bool more = true;
+  if (batch.empty()) {
+    batch.facts.reserve(last_facts_);
+    batch.text.reserve(last_text_);
+  }
   while (read < max_bytes) {
     const auto event = tail_.Next();
-    if (!event) break;
-    any = true;
+    more = event.has_value();
+    if (!more) break;
     if (event->kind == TailEvent::Kind::kBlind) {
       Blind(*event, batch);
     } else if (const std::string_view bad = WhyBad(*event); !bad.empty()) {
@@ -80,12 +83,11 @@ bool CompactionLog::Fill(Batch& batch, size_t max_bytes) {
     }
   }
   std::vector<LogPosition> positions = tail_.TakePositions();
-  any = any || !positions.empty();
   KeepStates(positions);
-  std::move(positions.begin(), positions.end(), std::back_inserter(batch.positions));
+  for (LogPosition& position : positions) AddPosition(std::move(position), batch);
   last_facts_ = batch.facts.size() + batch.facts.size() / 8;
   last_text_ = batch.text.size() + batch.text.size() / 8;
-  return any;
+  return more;
 }
 
 // A number at the end of a line that was cut off is a wrong number. A JSON object shows its end.
@@ -194,6 +196,17 @@ void CompactionLog::KeepStates(std::vector<LogPosition>& positions) {
       suspended_[position.log] = {position.joiner_state, true};
     }
   }
+}
+
+// A log has one position in a batch: where it was before, and where it is after all of it.
+void CompactionLog::AddPosition(LogPosition position, Batch& batch) {
+  read_bytes_ += position.to - position.from;
+  const auto before =
+      std::find_if(batch.positions.begin(), batch.positions.end(),
+                   [&](const LogPosition& known) { return known.log == position.log; });
+  if (before == batch.positions.end()) return batch.positions.push_back(std::move(position));
+  position.from = before->from;
+  *before = std::move(position);
 }
 
 LineCounts& CompactionLog::Counts(Batch& batch) const {

@@ -21,12 +21,14 @@ class CompactionLog {
       int16_t index, const CompactionLogConfig& config, const std::vector<std::string>& paths,
       std::vector<LogPosition> known, const TailOptions& options, uint32_t* next_log_id);
 
-  // Appends what can be read, up to about `max_bytes` of log, and the positions. False: nothing was
-  // there.
+  // Appends what can be read, up to about `max_bytes` of log, and the positions; also to a batch
+  // that holds some of this source already. False: that was all for now.
   bool Fill(Batch& batch, size_t max_bytes);
 
   int wake_fd() const { return tail_.wake_fd(); }
   void Rescan() { tail_.Rescan(); }
+  // Since the start.
+  int64_t read_bytes() const { return read_bytes_; }
   int64_t lag_bytes() const { return tail_.LagBytes(); }
   int64_t pending_bytes() const { return tail_.PendingBytes(); }
   std::vector<TailProblem> problems() const { return tail_.Problems(); }
@@ -50,6 +52,7 @@ class CompactionLog {
   Joiner& JoinerOf(const TailEvent& event);
   void Missed(TailEvent event);
   void KeepStates(std::vector<LogPosition>& positions);
+  void AddPosition(LogPosition position, Batch& batch);
   LineCounts& Counts(Batch& batch) const;
 
   const int16_t index_;
@@ -60,6 +63,7 @@ class CompactionLog {
   std::map<uint32_t, std::unique_ptr<Joiner>> joiners_;  // of logs being read
   std::map<uint32_t, Suspended> suspended_;
   std::map<std::string, uint32_t> newest_;  // log by the name that it had first
-  size_t last_facts_ = 0;                   // room that the next batch will need
+  int64_t read_bytes_ = 0;
+  size_t last_facts_ = 0;  // room that the next batch will need
   size_t last_text_ = 0;
 };

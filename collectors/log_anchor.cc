@@ -1,17 +1,10 @@
 #include "collectors/log_anchor.h"
 
-#include <openssl/sha.h>
+#include <xxhash.h>
 
 #include <algorithm>
-#include <array>
 
-uint64_t HashOf(std::string_view bytes) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  uint64_t hash = 0;
-  for (size_t i = 0; i < sizeof hash; ++i) hash = hash << 8 | digest[i];
-  return hash;
-}
+uint64_t HashOf(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
 LogAnchor AnchorOf(std::string_view bytes, int64_t begin) {
   return {begin, begin + static_cast<int64_t>(bytes.size()), HashOf(bytes)};

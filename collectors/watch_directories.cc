@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 
 namespace {
 
@@ -85,9 +86,11 @@ bool WatchDirectories::LetGo(int fd, const std::string& path) {
 WatchDirectories::Hints WatchDirectories::Drain() {
   Hints hints;
   alignas(inotify_event) std::array<char, 16 * 1024> buffer;
-  for (;;) {
+  constexpr ssize_t kRoomForOne = sizeof(inotify_event) + NAME_MAX + 1;
+  for (bool more = true; more;) {
     const ssize_t got = read(fd_.get(), buffer.data(), buffer.size());
     if (got <= 0) break;
+    more = got + kRoomForOne > static_cast<ssize_t>(buffer.size());
     for (ssize_t at = 0; at < got;) {
       const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
       at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);

@@ -22,9 +22,11 @@ void AppendNameForHash(int64_t id, std::string_view text, std::string& out) {
 }
 
 ChainLink NextLink(const ChainLink& previous, std::string_view added) {
+  // EVP_sha256() would look for its implementation each time.
+  static EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   ChainLink link{};
   EVP_MD_CTX* context = EVP_MD_CTX_new();
-  EVP_DigestInit_ex(context, EVP_sha256(), nullptr);
+  EVP_DigestInit_ex(context, sha256, nullptr);
   EVP_DigestUpdate(context, previous.data(), previous.size());
   EVP_DigestUpdate(context, added.data(), added.size());
   EVP_DigestFinal_ex(context, link.data(), nullptr);
@@ -43,11 +45,11 @@ ChainLink LinkFrom(std::string_view bytes) {
 }
 
 std::string Hex(const ChainLink& link) {
+  constexpr const char* kDigits = "0123456789abcdef";
   std::string text;
-  char digits[3];
   for (const uint8_t byte : link) {
-    std::snprintf(digits, sizeof digits, "%02x", byte);
-    text += digits;
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
   }
   return text;
 }

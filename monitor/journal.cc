@@ -11,6 +11,7 @@ constexpr int64_t kLargeTransaction = 262'144;
 // Bytes worth a thread of their own.
 constexpr size_t kHashBeside = 256 << 10;
 
+constexpr const char* kNamesAfter = "SELECT id, text FROM name WHERE id > ? ORDER BY id";
 constexpr const char* kInsertCommit =
     "INSERT INTO commits(last_seq, last_name, observed_at, chain) VALUES (?,?,?,?)";
 constexpr const char* kLastCommit =
@@ -68,6 +69,7 @@ Journal::Journal(Database& database, const SourceBook& sources, const std::strin
     : database_(database),
       sources_(sources),
       head_path_(path + ".head"),
+      select_names_(database.Prepare(kNamesAfter)),
       insert_commit_(database.Prepare(kInsertCommit)),
       insert_log_(database.Prepare(kInsertLog)),
       advance_log_(database.Prepare(kAdvanceLog)),
@@ -116,7 +118,7 @@ Result<void> Journal::CheckHead() {
 
 void Journal::Begin() {
   if (in_transaction_) return;
-  database_.Execute("BEGIN IMMEDIATE");
+  database_.Begin();
   in_transaction_ = true;
 }
 
@@ -129,7 +131,7 @@ Result<void> Journal::End() {
 void Journal::EndLargeTransaction() {
   if (head_.seq - durable_seq_ < kLargeTransaction) return;
   if (auto done = MakeDurable(); !done) return database_.Refuse(done.error().message);
-  database_.Execute("BEGIN IMMEDIATE");
+  database_.Begin();
 }
 
 Result<void> Journal::MakeDurable() {
@@ -192,11 +194,10 @@ std::future<ChainLink> Journal::ChainFacts(JournalEntry& entry) {
   std::string before;
   AppendTimeForHash(Millis(entry.batch->observed_at), before);
   // Names first: facts refer to them.
-  Statement names = database_.Prepare("SELECT id, text FROM name WHERE id > ? ORDER BY id");
-  names.Bind({Cell::Of(names_sealed_)});
-  while (names.Step()) {
-    names_sealed_ = names.Integer(0);
-    AppendNameForHash(names_sealed_, names.Text(1), before);
+  select_names_.Bind({Cell::Of(names_sealed_)});
+  while (select_names_.Step()) {
+    names_sealed_ = select_names_.Integer(0);
+    AppendNameForHash(names_sealed_, select_names_.Text(1), before);
   }
   std::string& hashed = entry.hashed;
   hashed.insert(0, before);

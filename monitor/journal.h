@@ -77,8 +77,8 @@ class Journal {
   Database& database_;
   const SourceBook& sources_;
   const std::string head_path_;
-  Statement insert_commit_, insert_log_, advance_log_, find_log_, insert_range_, extend_range_,
-      upsert_output_, count_output_, upsert_tally_, count_lines_;
+  Statement select_names_, insert_commit_, insert_log_, advance_log_, find_log_, insert_range_,
+      extend_range_, upsert_output_, count_output_, upsert_tally_, count_lines_;
   LedgerHead head_;
   int64_t names_sealed_ = 0;  // last name covered by the chain
   bool in_transaction_ = false;

@@ -23,6 +23,7 @@ constexpr const char* kKnownGap =
     "SELECT 1 FROM fact WHERE seq = (SELECT seq FROM gap WHERE source = ?1 ORDER BY epoch DESC "
     "LIMIT "
     "1) AND kind = ?2 AND coalesce(log, 0) = ?3 AND coalesce(position, 0) = ?4 AND detail = ?5";
+constexpr const char* kBalancedThrough = "UPDATE meta SET value = ? WHERE key = 'balances_through'";
 constexpr const char* kKnownOperatorFact = "SELECT 1 FROM fact WHERE kind = ? AND run = ?";
 
 Result<int> Lock(const std::string& path) {
@@ -127,7 +128,8 @@ Ledger::Ledger(const Options& options, const Config& config, const RuleBook& rul
       lookout_(database_, names_, sources_, balances_, chains_, formats_, rules, journal_, entry_),
       accounts_(database_, sources_, balances_, chains_, bookkeeper_, lookout_, journal_, entry_),
       known_operator_fact_(database_.Prepare(kKnownOperatorFact)),
-      known_gap_(database_.Prepare(kKnownGap)) {}
+      known_gap_(database_.Prepare(kKnownGap)),
+      balanced_through_(database_.Prepare(kBalancedThrough)) {}
 
 Ledger::~Ledger() {
   database_.Settle();
@@ -232,8 +234,7 @@ Result<void> Ledger::End() {
 
 void Ledger::WriteBalances() {
   balances_.Flush();
-  database_.Prepare("UPDATE meta SET value = ? WHERE key = 'balances_through'")
-      .Run({Cell::Of(seq_)});
+  balanced_through_.Run({Cell::Of(seq_)});
 }
 
 Result<void> Ledger::FinishBulk() {

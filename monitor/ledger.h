@@ -110,7 +110,7 @@ class Ledger {
   Bookkeeper bookkeeper_;
   Lookout lookout_;
   Accounts accounts_;
-  Statement known_operator_fact_, known_gap_;
+  Statement known_operator_fact_, known_gap_, balanced_through_;
 
   int64_t seq_ = 0;  // of the latest fact accounted
   int64_t server_ = 0;

@@ -73,6 +73,7 @@ void ReturnCell(sqlite3_context* context, const Cell& cell) {
 struct Database::Feed {
   static constexpr size_t kColumns = 32;
   static constexpr size_t kBlockRows = 256;  // their cells fit the second-level cache
+  static constexpr size_t kFewRows = 16;     // too few to be worth a statement of their own
   size_t columns = 0;
   size_t rows = 0;  // in the block
   std::vector<Cell> cells = std::vector<Cell>(kColumns * kBlockRows);
@@ -91,6 +92,7 @@ struct Database::Feed {
   }
   // How SQL says the value that a column has in all rows of the block; empty if they differ.
   std::string Constant(size_t column) const {
+    if (rows < kFewRows) return {};
     const Cell first = cells[column];
     for (size_t row = 1; row < rows; ++row) {
       if (!cells[row * columns + column].Is(first)) return {};
@@ -308,10 +310,17 @@ void Database::ResetStatements() {
   while ((statement = sqlite3_next_stmt(handle_.get(), statement))) sqlite3_reset(statement);
 }
 
+void Database::Begin() {
+  Settle();
+  if (!begin_) begin_ = std::make_unique<Statement>(Prepare("BEGIN IMMEDIATE"));
+  begin_->Run({});
+}
+
 Result<void> Database::Commit() {
   Settle();
   ResetStatements();
-  Execute("COMMIT");
+  if (!commit_) commit_ = std::make_unique<Statement>(Prepare("COMMIT"));
+  commit_->Run({});
   return Check();
 }
 

@@ -79,6 +79,8 @@ class Database {
   [[nodiscard]] Result<void> RunBeside(std::function<void()> work);
   void Settle() const;
 
+  // A transaction that may write.
+  void Begin();
   [[nodiscard]] Result<void> Commit();
   void Rollback();
   [[nodiscard]] Result<void> Check() const;
@@ -110,6 +112,7 @@ class Database {
   struct Feed;
   std::unique_ptr<sqlite3, Close> handle_;
   std::unique_ptr<Feed> feed_;
+  std::unique_ptr<Statement> begin_, commit_;
   std::optional<Error> error_;
   struct Beside;                    // the thread of RunBeside
   std::unique_ptr<Beside> beside_;  // last: that thread uses the others

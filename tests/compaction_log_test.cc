@@ -89,6 +89,18 @@ TEST_CASE("a last line without newline may be cut off and is quarantined", "[com
   CHECK(batch.facts[1].length == cut.size());
 }
 
+TEST_CASE("what is read in several goes into one batch has one position a log",
+          "[compaction_log]") {
+  Source source(LogFormat::kJson);
+  const std::string line = std::string(kJsonLine) + "\n";
+  source.Read("x.log", line);
+  const Batch& batch = source.Read("x.log", line + line);
+  CHECK(Kinds(batch) == Strings{"run", "run"});
+  REQUIRE(batch.positions.size() == 1);
+  CHECK(batch.positions[0].from == 0);
+  CHECK(batch.positions[0].to == 2 * static_cast<int64_t>(line.size()));
+}
+
 TEST_CASE("a last JSON line without newline that is whole is read", "[compaction_log]") {
   Source source(LogFormat::kJson);
   source.Read("x.log.1", kJsonLine);

@@ -179,7 +179,7 @@ class Pipeline {
         Batch batch;
         more = source->Fill(batch, kBatchBytes);
         batch.observed_at = clock_.Now();
-        if (more && !queue_.Push(std::move(batch))) return;
+        if (!batch.empty() && !queue_.Push(std::move(batch))) return;
       }
     }
     queue_.Close();

@@ -20,7 +20,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr size_t kBatchBytes = 1 << 20;
+constexpr int64_t kBatchBytes = 1 << 20;
+constexpr milliseconds kCommitInterval{100};
 constexpr milliseconds kTick{1000};
 
 // DESIGN section 10: stop growing before the disk has less than 5 % or 1 GiB free.
@@ -80,9 +81,9 @@ Result<void> Session::Open() {
                                       options, &next_log_id_);
     if (!opened) return tl::unexpected<Error>(opened.error());
     sources_.push_back(std::move(*opened));
+    due_.push_back(true);
     watches_.emplace_back(source.name, collector_beat_, rules_.lag_after());
   }
-  read_bytes_.resize(sources_.size());
   return {};
 }
 
@@ -90,50 +91,60 @@ Result<void> Session::Open() {
 
 void Session::Collect() {
   while (!stopping_) {
-    const bool any = FillAll();
+    FillAll();
     NoteSources();
     {
       const std::lock_guard lock(mutex_);
       collector_beat_ = clock_.Now();
     }
-    if (any) continue;
-    if (read_through_ < 0) read_through_ = handed_;
-    WaitForWork();
+    const bool more = std::find(due_.begin(), due_.end(), true) != due_.end();
+    const bool first_read_through = !more && read_through_ < 0;
+    if ((first_read_through || MayHandOver()) && !HandOver()) return;
+    if (first_read_through) read_through_ = handed_;
+    if (!more) WaitForWork();
+  }
+  HandOver();
+}
+
+// One round over the sources, each in its turn.
+void Session::FillAll() {
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    if (!due_[i]) continue;
+    const int64_t before = sources_[i]->read_bytes();
+    due_[i] = sources_[i]->Fill(batch_, kBatchBytes);
+    batch_bytes_ += sources_[i]->read_bytes() - before;
+    if (batch_bytes_ >= kBatchBytes && !HandOver()) return;
   }
 }
 
-// One round over all sources; false when none had anything.
-bool Session::FillAll() {
-  bool any = false;
-  for (size_t i = 0; i < sources_.size(); ++i) {
-    Batch batch;
-    if (!sources_[i]->Fill(batch, kBatchBytes)) continue;
-    any = true;
-    for (const LogPosition& position : batch.positions) {
-      read_bytes_[i] += position.to - position.from;
-    }
-    batch.observed_at = clock_.Now();
-    if (!Hand(std::move(batch)) || stopping_) break;
-  }
-  return any;
+bool Session::MayHandOver() const {
+  return batch_bytes_ >= kBatchBytes || clock_.SinceBoot() >= handed_at_ + kCommitInterval;
 }
 
 // False: the ledger thread has ended. While it takes nothing, the sources' lag is still noted.
-bool Session::Hand(Batch batch) {
+bool Session::HandOver() {
+  if (batch_.empty()) return true;
   while (!queue_.WaitForRoom(kTick)) NoteSources();
   ++handed_;
-  return queue_.Push(std::move(batch));
+  batch_.observed_at = clock_.Now();
+  batch_bytes_ = 0;
+  handed_at_ = clock_.SinceBoot();
+  return queue_.Push(std::exchange(batch_, {}));
 }
 
 void Session::WaitForWork() {
-  std::vector<pollfd> waiting{{stop_event_, POLLIN, 0}, {timer_, POLLIN, 0}};
-  for (const auto& source : sources_) {
-    if (source->wake_fd() >= 0) waiting.push_back({source->wake_fd(), POLLIN, 0});
-  }
-  poll(waiting.data(), waiting.size(), -1);
+  std::vector<pollfd> waiting;  // a negative descriptor is ignored
+  for (const auto& source : sources_) waiting.push_back({source->wake_fd(), POLLIN, 0});
+  waiting.push_back({timer_, POLLIN, 0});
+  waiting.push_back({stop_event_, POLLIN, 0});
+  const milliseconds left = handed_at_ + kCommitInterval - clock_.SinceBoot();
+  const auto patience = static_cast<int>(std::max(left, milliseconds(0)).count());
+  poll(waiting.data(), waiting.size(), batch_.empty() ? -1 : patience);
   uint64_t ticks = 0;
-  if (waiting[1].revents && read(timer_, &ticks, sizeof ticks) > 0) {
-    for (auto& source : sources_) source->Rescan();
+  const bool tick = waiting[sources_.size()].revents && read(timer_, &ticks, sizeof ticks) > 0;
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    if (tick) sources_[i]->Rescan();
+    due_[i] = tick || waiting[i].revents;
   }
 }
 
@@ -149,7 +160,7 @@ void Session::NoteSources() {
     }
     seen.lag_bytes = source.lag_bytes();
     seen.pending_bytes = source.pending_bytes();
-    seen.read_bytes = read_bytes_[i];
+    seen.read_bytes = source.read_bytes();
     watches_[i].Note(seen, clock_.Now());
   }
 }

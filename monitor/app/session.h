@@ -20,6 +20,9 @@
 // and a stop event) fills batches, a bounded queue hands them over, a ledger thread commits them
 // and lets time pass. A reload ends one session and begins the next.
 //
+// Lines are read at once and committed in groups: the first after a pause alone, those that follow
+// it within kCommitInterval together, since a commit costs ten times as much as a line.
+//
 // When the ledger cannot be written (a full disk, a directory that is gone) the batch is kept and
 // tried again every second; the queue fills, reading stops, and the log files are the buffer.
 class Session {
@@ -48,8 +51,9 @@ class Session {
   Result<void> Open();
 
   void Collect();
-  bool FillAll();
-  bool Hand(Batch batch);
+  void FillAll();
+  bool MayHandOver() const;
+  bool HandOver();
   void WaitForWork();
   void NoteSources();
 
@@ -75,10 +79,13 @@ class Session {
   Time operator_db_read_{};                              // ledger thread
   std::string inbox_trouble_;                            // ledger thread
   std::vector<std::unique_ptr<CompactionLog>> sources_;  // collector thread once running
-  std::vector<int64_t> read_bytes_;                      // of each; collector thread
   uint32_t next_log_id_ = 1;
   Queue<Batch> queue_{4};
-  int64_t handed_ = 0;  // batches; collector thread
+  std::vector<bool> due_;                  // sources that may have something; collector thread
+  Batch batch_;                            // read, not yet handed over; collector thread
+  int64_t batch_bytes_ = 0;                // of log in it; collector thread
+  std::chrono::milliseconds handed_at_{};  // since boot; collector thread
+  int64_t handed_ = 0;                     // batches; collector thread
   int stop_event_ = -1;
   int timer_ = -1;
   std::atomic<bool> stopping_{false};
