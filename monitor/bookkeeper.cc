@@ -57,7 +57,7 @@ Booking Bookkeeper::Book(FactRow& row, BookedPartition& partition, SegmentSet* s
   Booking booking = BookByKind(row, partition, segments);
   if (booking.permitted > 0) permits_.Use(row.partition, booking.permitted);
   const bool alone = booking.lost > 0 && !Inherit(row, booking.cause);
-  if (alone) awaited_.insert(BaseOf(row));
+  if (alone) awaited_.insert(BaseOf(row.partition));
   row.before = booking.before;
   row.missing = balance.missing;
   row.lost = booking.lost;
@@ -147,19 +147,25 @@ bool Bookkeeper::Reopens(const FactRow& row, const Balance& balance) {
   return row.logged_at >= end && balance.logged_until < end;
 }
 
-// The partition that a run of a format with `reads` read from.
-PartitionKey Bookkeeper::BaseOf(const FactRow& row) {
-  PartitionKey base = row.partition;
-  const CanonicalFilesConfig* format = formats_.Of(row.partition.format);
+PartitionKey Bookkeeper::BaseOf(const PartitionKey& reader) {
+  PartitionKey base = reader;
+  const CanonicalFilesConfig* format = formats_.Of(reader.format);
   base.format = format ? static_cast<int32_t>(names_.Id(format->reads)) : 0;
   return base;
+}
+
+bool Bookkeeper::IsRead(int64_t format) {
+  const auto& all = formats_.all();
+  return std::any_of(all.begin(), all.end(), [&](const CanonicalFilesConfig& files) {
+    return !files.reads.empty() && names_.Find(files.reads) == format;
+  });
 }
 
 // A format whose merge base comes from another (`reads`) is judged by what that one held before the
 // same run: the cause is judged once and inherited. False when that one has no such run yet.
 bool Bookkeeper::Inherit(const FactRow& row, Cause& cause) {
   if (cause != Cause::kExistingNotRead && cause != Cause::kDroppedInMerge) return true;
-  const PartitionKey base = BaseOf(row);
+  const PartitionKey base = BaseOf(row.partition);
   if (base.format == 0) return true;
   const auto found = balances_.Find(base);
   if (!found) return false;

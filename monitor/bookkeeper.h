@@ -37,6 +37,10 @@ class Bookkeeper {
   void BeginAnew(const PartitionKey& key) { permits_.Forget(key); }
   bool IsSegments(const FactRow& row);
 
+  // The partition that a format with `reads` is read from; its format is 0 where there is none.
+  PartitionKey BaseOf(const PartitionKey& reader);
+  // Whether some format reads from this one.
+  bool IsRead(int64_t format);
   // Losses that were judged without their run in the format that they read from, which is this one.
   bool Awaited(const PartitionKey& base) const { return awaited_.contains(base); }
   // Judges the losses of the formats that read from this one again. Gives those whose cause is
@@ -49,7 +53,6 @@ class Bookkeeper {
   Booking BookOperatorPermit(const FactRow& row, Balance& balance);
   Surroundings Around(const FactRow& row, const BookedPartition& partition);
   bool Reopens(const FactRow& row, const Balance& balance);
-  PartitionKey BaseOf(const FactRow& row);
   bool Inherit(const FactRow& row, Cause& cause);
   std::vector<FactRow> LossesOf(const PartitionKey& key, std::deque<std::string>& storage);
 

@@ -41,20 +41,35 @@ FactRow FactChains::Row(int64_t seq, std::deque<std::string>& storage) {
   return ReadFactRow(select_row_, storage);
 }
 
+void FactChains::Walk(int64_t last, std::deque<std::string>& storage,
+                      const std::function<void(const FactRow&)>& take) {
+  for (int64_t seq = last; seq != 0;) {
+    const FactRow row = Row(seq, storage);
+    if (row.seq != seq) {
+      return database_.Refuse("fact " + std::to_string(seq) +
+                              " of a chain is not there: the ledger is "
+                              "damaged, see `rollcall check ledger`");
+    }
+    take(row);
+    seq = row.previous;
+  }
+}
+
 std::vector<FactRow> FactChains::Chain(int64_t last, std::deque<std::string>& storage) {
   std::vector<FactRow> chain;
-  for (int64_t seq = last; seq != 0;) {
-    chain.push_back(Row(seq, storage));
-    if (chain.back().seq != seq) {
-      database_.Refuse("fact " + std::to_string(seq) +
-                       " of a chain is not there: the ledger is "
-                       "damaged, see `rollcall check ledger`");
-      return {};
-    }
-    seq = chain.back().previous;
-  }
+  Walk(last, storage, [&](const FactRow& row) { chain.push_back(row); });
   std::reverse(chain.begin(), chain.end());
   return chain;
+}
+
+std::vector<std::pair<int64_t, int64_t>> FactChains::Moments(int64_t last) {
+  std::vector<std::pair<int64_t, int64_t>> moments;
+  std::deque<std::string> storage;
+  Walk(last, storage, [&](const FactRow& row) {
+    moments.emplace_back(row.seq, row.logged_at);
+    storage.clear();
+  });
+  return moments;
 }
 
 FactRow FactChains::LatestRun(int64_t seq, std::deque<std::string>& storage) {

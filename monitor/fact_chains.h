@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "monitor/fact_row.h"
@@ -25,8 +27,10 @@ class FactChains {
 
   // Views of what is returned point into the commit's batch or into `storage`.
   FactRow Row(int64_t seq, std::deque<std::string>& storage);
-  // Oldest first. A damaged ledger fails the transaction, and the chain is empty then.
+  // Oldest first. A damaged ledger fails the transaction, and the chain ends there.
   std::vector<FactRow> Chain(int64_t last, std::deque<std::string>& storage);
+  // The sequence and the logged time of each fact of a chain, the newest first.
+  std::vector<std::pair<int64_t, int64_t>> Moments(int64_t last);
   // The newest finished run from fact `seq` on backwards that no retry took the place of; seq is 0
   // when there is none.
   FactRow LatestRun(int64_t seq, std::deque<std::string>& storage);
@@ -37,6 +41,9 @@ class FactChains {
 
  private:
   bool IsSegments(const FactRow& row);
+  // Follows a chain from its newest fact on.
+  void Walk(int64_t last, std::deque<std::string>& storage,
+            const std::function<void(const FactRow&)>& take);
 
   Database& database_;
   SourceBook& sources_;

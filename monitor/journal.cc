@@ -65,6 +65,11 @@ void JournalEntry::Push(FactRow& row) {
   ++new_facts;
 }
 
+FactRow* JournalEntry::Unwritten(int64_t seq) {
+  if (rows.empty() || seq < rows.front().seq) return nullptr;
+  return &rows[static_cast<size_t>(seq - rows.front().seq)];
+}
+
 Journal::Journal(Database& database, const SourceBook& sources, const std::string& path)
     : database_(database),
       sources_(sources),

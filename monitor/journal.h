@@ -41,6 +41,8 @@ struct JournalEntry {
   void Begin(const Batch& of, int64_t last);
   // Gives a row its sequence and adds it; what it says is final from here.
   void Push(FactRow& row);
+  // Of `rows`, so that what is derived of it may change; null: it is written.
+  FactRow* Unwritten(int64_t seq);
 };
 
 // The recording half of a ledger: transactions, fact rows, read positions, counters and the hash

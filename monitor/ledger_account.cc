@@ -84,6 +84,7 @@ void Ledger::AccountAll(const Batch& batch) {
       Account(interned_[i], batch, block[i]);
     }
   }
+  accounts_.BookLate();
   seq_ = entry_.last_seq;
   entry_.outputs = lookout_.TakeOutputs();
 }

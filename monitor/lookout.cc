@@ -85,9 +85,9 @@ void Lookout::ShowAgain(const FactRow& row, const Booking& booking, const Balanc
   replay.Show(rules_.OnRun(Describe(row, booking, balance)), row.logged_at, row.seq);
 }
 
-void Lookout::Settle(const FactRow& last, const AlertReplay& replay, Balance& balance) {
-  alerts_.Settle(replay, {last.partition, 0}, balance.logged_until, last.seq);
-  balance.alerting = alerts_.AnyOpen(last.partition);
+bool Lookout::Settle(const PartitionKey& key, const AlertReplay& replay, int64_t now, int64_t seq) {
+  alerts_.Settle(replay, {key, 0}, now, seq);
+  return alerts_.AnyOpen(key);
 }
 
 // The version that wrote what this run found or should have found.

@@ -33,11 +33,13 @@ class Lookout {
   // A fact was booked: what do the rules say, if it is remarkable or an alert is open? `balance` is
   // that after it, and learns whether one is open now.
   void Show(const FactRow& row, const Booking& booking, Balance& balance);
-  // A partition is booked again, after a fact that was found late: all its facts are shown in their
-  // order, to `replay`; in the end the alerts become those that it ended with.
+  // A partition is booked again, after facts that were found late: all that were known before are
+  // shown in their order, to `replay`; in the end the alerts become those that it ended with.
   void ShowAgain(const FactRow& row, const Booking& booking, const Balance& balance,
                  AlertReplay& replay);
-  void Settle(const FactRow& last, const AlertReplay& replay, Balance& balance);
+  // `now`: logged time, Unix ms; `seq`: of the fact because of which. Whether an alert is open
+  // then.
+  bool Settle(const PartitionKey& key, const AlertReplay& replay, int64_t now, int64_t seq);
   // What was written where since the last call.
   std::vector<JournalEntry::Output> TakeOutputs() { return outputs_.TakeChanges(); }
 
