@@ -61,7 +61,7 @@ Document RunEntry(const FactEntry& fact) {
           {"duplicates", CountOrNull(fact.duplicates)},
           {"deleted", CountOrNull(fact.deleted)},
           {"written", CountOrNull(fact.written)},
-          {"after", CountOrNull(fact.written)},
+          {"after", CountOrNull(fact.after)},
           {"lost", fact.lost},
           {"cause", TextOrNull(fact.cause)},
           {"missing", fact.missing},

@@ -128,7 +128,7 @@ void Accounts::AppendAtEnd(FactRow& row, BookedPartition& partition) {
   }
   entry_.Push(row);
   Follow(row, balance);
-  entry_.tallies[row.partition.format].missing += balance.missing - missing;
+  Increase(entry_.tallies[row.partition.format].missing, balance.missing - missing);
   lookout_.Count(row, false);
   if (row.lost > 0) lookout_.CountLoss(row, 1);
   lookout_.Show(row, booking, balance);

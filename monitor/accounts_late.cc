@@ -63,7 +63,7 @@ void Accounts::Rebuild(Rebuilt& rebuilt, BookedPartition& partition) {
   const Balance old = partition.balance;
   BookAnew(rebuilt, partition);
   rebuilt.news = NewsOf(rebuilt.chain, rebuilt.first_new);
-  entry_.tallies[partition.key.format].missing += partition.balance.missing - old.missing;
+  Increase(entry_.tallies[partition.key.format].missing, partition.balance.missing - old.missing);
   for (size_t i = 0; i < was.size(); ++i) {
     const FactRow& row = rebuilt.chain[i];
     const bool added = row.seq >= rebuilt.first_new;

@@ -45,7 +45,7 @@ int64_t UsePermit(int64_t loss, Balance& balance, Booking& booking) {
 
 void BookLoss(int64_t loss, Balance& balance, Booking& booking) {
   booking.lost = UsePermit(loss, balance, booking);
-  balance.missing += booking.lost;
+  Increase(balance.missing, booking.lost);
 }
 
 // More events than the arithmetic expects: first what was missing and shows again as more existing
@@ -56,7 +56,7 @@ void BookGain(int64_t gain, Balance& balance, Booking& booking) {
   balance.missing -= returned;
   booking.returned += returned;
   booking.surplus = gain - returned;
-  balance.surplus += booking.surplus;
+  Increase(balance.surplus, booking.surplus);
   if (balance.deleted_before) booking.came_back = std::min(booking.surplus, read_more);
 }
 
@@ -155,7 +155,7 @@ Booking BookPermit(int64_t events, Balance& balance) {
   booking.before = balance.actual;
   booking.returned = std::min(events, balance.missing);
   balance.missing -= booking.returned;
-  balance.permitted += events - booking.returned;
+  Increase(balance.permitted, events - booking.returned);
   return booking;
 }
 

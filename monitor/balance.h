@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "monitor/counts.h"
 #include "monitor/fact.h"
 
 // The arithmetic of DESIGN section 3 for the `rewrite` shape: pure functions over counts. The
@@ -49,7 +50,7 @@ struct Balance {
   bool alerting = false;        // some alert on it is open
   uint8_t batch_tag = 0;        // of its latest run's batch, which a retry shares; 0: it had none
 
-  int64_t expected() const { return actual + missing - surplus; }
+  int64_t expected() const { return Sum(Sum(actual, missing), -surplus); }
 };
 
 struct RunCounts {

@@ -32,9 +32,12 @@ constexpr const char* kUpsertOutput =
 constexpr const char* kCountOutput =
     "INSERT INTO output VALUES (?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(server, format, directory) DO "
     "UPDATE SET runs = runs + ?5";
+// SQLite's sums of whole numbers become fractions past the largest; see monitor/counts.h.
 constexpr const char* kUpsertTally =
     "INSERT INTO tally VALUES (?1,?2,?3,?4,?5) ON CONFLICT(format) DO UPDATE SET runs = runs + ?2, "
-    "failed = failed + ?3, written = written + ?4, missing = missing + ?5";
+    "failed = failed + ?3, written = min(written + ?4, 9223372036854775807), missing = "
+    "min(max(missing "
+    "+ ?5, 0), 9223372036854775807)";
 constexpr const char* kCountLines =
     "UPDATE source SET lines = lines + ?, ignored = ignored + ?, quarantined = quarantined + ?, "
     "read_at = ? WHERE id = ?";

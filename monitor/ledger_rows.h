@@ -36,6 +36,7 @@ struct FactEntry {
   std::optional<int64_t> position;
   // Derived.
   std::optional<int64_t> before;
+  std::optional<int64_t> after;  // unknown where runs write files beside others
   int64_t lost = 0;
   int64_t missing = 0;  // after it
   std::string cause;

@@ -18,7 +18,8 @@ constexpr const char* kFacts =
     "format.text, "
     "source.unit, f.run, f.batch, version.text, path.text, f.detail, f.existing, f.fresh, "
     "f.recovered, f.duplicates, f.deleted, f.written, log.path, f.position, f.before, f.lost, "
-    "f.missing, cause.text, f.marks, f.previous FROM fact f LEFT JOIN source ON source.id = "
+    "f.missing, cause.text, f.marks, f.previous, CASE WHEN source.shape IS NOT 'segments' THEN "
+    "f.written END FROM fact f LEFT JOIN source ON source.id = "
     "f.source "
     "LEFT JOIN name server ON server.id = f.server LEFT JOIN name project ON project.id = "
     "f.project "
@@ -79,6 +80,7 @@ FactEntry FactAt(const Statement& row, const std::string& ledger) {
   fact.log = TextAt(row, 22);
   fact.position = row.MaybeInteger(23);
   fact.before = row.MaybeInteger(24);
+  fact.after = row.MaybeInteger(30);
   fact.lost = row.Integer(25);
   fact.missing = row.Integer(26);
   fact.cause = TextAt(row, 27);

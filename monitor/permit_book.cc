@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "monitor/counts.h"
+
 namespace {
 
 constexpr const char* kGive = "INSERT OR REPLACE INTO permit VALUES (?,?,?,?,?,?,?)";
@@ -9,8 +11,7 @@ constexpr const char* kEnd =
     "DELETE FROM permit WHERE project = ? AND day = ? AND format = ? AND server = ? AND "
     "ends_at < ?";
 constexpr const char* kLeft =
-    "SELECT coalesce(sum(\"left\"), 0) FROM permit WHERE project = ? AND day = ? AND format = ? "
-    "AND server = ?";
+    "SELECT \"left\" FROM permit WHERE project = ? AND day = ? AND format = ? AND server = ?";
 constexpr const char* kInOrder =
     "SELECT seq, \"left\" FROM permit WHERE project = ? AND day = ? AND format = ? AND server = ? "
     "ORDER BY ends_at IS NULL, ends_at, seq";
@@ -35,7 +36,10 @@ int64_t PermitBook::LeftAt(const PartitionKey& key, int64_t now) {
   const Cell format = Cell::Of(int64_t{key.format}), server = Cell::Of(int64_t{key.server});
   database_.Prepare(kEnd).Run({project, day, format, server, Cell::Of(now)});
   Statement left = database_.Prepare(kLeft);
-  return left.Bind({project, day, format, server}).Step() ? left.Integer(0) : 0;
+  left.Bind({project, day, format, server});
+  int64_t sum = 0;
+  while (left.Step()) Increase(sum, left.Integer(0));
+  return sum;
 }
 
 void PermitBook::Use(const PartitionKey& key, int64_t events) {

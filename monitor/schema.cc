@@ -114,7 +114,7 @@ SELECT f.seq, strftime('%Y-%m-%dT%H:%M:%fZ', f.logged_at / 1000.0, 'unixepoch') 
   format.text AS format, source.unit, CAST(f.run AS TEXT) AS run, CAST(f.batch AS TEXT) AS batch,
   version.text AS version, path.text AS path,
   f.before, f.existing, f.fresh, f.recovered, f.duplicates, f.deleted, f.written,
-  CASE WHEN source.shape = 'rewrite' THEN f.written END AS after, coalesce(f.lost, 0) AS lost, cause.text AS cause,
+  CASE WHEN source.shape IS NOT 'segments' THEN f.written END AS after, coalesce(f.lost, 0) AS lost, cause.text AS cause,
   coalesce(f.missing, 0) AS missing,
   CASE WHEN source.shape = 'segments' AND source.conservation <> 'strict' AND f.existing > f.written
     THEN f.existing - f.written END AS merged_away, coalesce(f.marks, 0) & 1 AS superseded, log.path AS log,
@@ -136,7 +136,7 @@ CREATE VIEW balances AS
 SELECT server.text AS server, project.text AS project,
   CASE b.day WHEN -1000000 THEN '-' ELSE date(b.day * 86400, 'unixepoch') END AS day,
   format.text AS format, coalesce(source.unit, 'events') AS unit,
-  b.actual + b.missing - b.surplus AS expected,
+  min(b.actual + b.missing - b.surplus, 9223372036854775807) AS expected,
   -- Re-homed here by a person's word, and not yet seen here: nobody knows what is there.
   CASE WHEN b.opening <> 4 THEN b.actual END AS actual, b.missing, b.surplus,
   CASE b.opening WHEN 0 THEN 'unopened' WHEN 1 THEN 'unknown' WHEN 2 THEN 'unverified'

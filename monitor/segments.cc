@@ -34,7 +34,7 @@ int64_t ConsumeInputs(const SegmentRun& run, int32_t epoch, SegmentSet& segments
     const Segment* segment = segments.Find(name);
     if (segment && !segment->live) ++booking.broken_segments;
     const int64_t records = segment ? segment->records : kUnknownCount;
-    held = Known(held) && Known(records) ? held + records : kUnknownCount;
+    held = Known(held) && Known(records) ? Sum(held, records) : kUnknownCount;
     segments.Put(name, {records, false, epoch});
   }
   return held;
@@ -45,7 +45,7 @@ int64_t ProduceOutputs(const SegmentRun& run, int32_t epoch, SegmentSet& segment
   int64_t held = 0;
   for (const SegmentRun::Output& output : run.outputs) {
     segments.Put(output.segment, {output.records, true, epoch});
-    held = Known(held) && Known(output.records) ? held + output.records - output.range_deletions
+    held = Known(held) && Known(output.records) ? Sum(held, output.records - output.range_deletions)
                                                 : kUnknownCount;
   }
   return held;
@@ -60,15 +60,17 @@ Opening OpeningOf(const SegmentRun& run, int64_t held, const Surroundings& aroun
 // Books what one identity lacks. More than it allows is surplus, and makes up for nothing that
 // another one lacks.
 void BookDifference(int64_t difference, int64_t& lacking, Booking& booking) {
-  (difference > 0 ? lacking : booking.surplus) += std::abs(difference);
+  Increase(difference > 0 ? lacking : booking.surplus, std::abs(difference));
 }
 
 // A histogram says how many merged partitions there must be at most; fewer were purged.
 void BookHistogram(const SegmentRun& run, const RunCounts& counts, Booking& booking) {
   int64_t total = 0, merged = 0;
   for (const auto& [inputs, partitions] : run.merge_counts) {
-    total += inputs * partitions;
-    merged += partitions;
+    int64_t read = 0;
+    if (__builtin_mul_overflow(inputs, partitions, &read)) read = kLargestSum;
+    Increase(total, read);
+    Increase(merged, partitions);
   }
   if (!run.estimate && Known(counts.existing)) {
     BookDifference(counts.existing - total, booking.unread, booking);
@@ -90,12 +92,12 @@ void BookConservation(int64_t read, int64_t wrote, Conservation conservation, Bo
 }
 
 void Settle(Balance& balance, Booking& booking) {
-  const int64_t lost = booking.unread + booking.dropped;
+  const int64_t lost = Sum(booking.unread, booking.dropped);
   booking.permitted = std::min(lost, balance.permitted);
   balance.permitted -= booking.permitted;
   booking.lost = lost - booking.permitted;
-  balance.missing += booking.lost;
-  balance.surplus += booking.surplus;
+  Increase(balance.missing, booking.lost);
+  Increase(balance.surplus, booking.surplus);
   if (booking.broken_segments > 0 || booking.unread > 0) {
     booking.cause = Cause::kExistingNotRead;
   } else if (booking.lost > 0) {
@@ -159,7 +161,7 @@ int64_t SegmentSet::LiveRecords() const {
   for (const auto& [name, segment] : known_) {
     if (!segment.live) continue;
     if (!Known(segment.records)) return kUnknownCount;
-    sum += segment.records;
+    Increase(sum, segment.records);
   }
   return sum;
 }
@@ -193,6 +195,8 @@ Booking BookSegmentRun(const SegmentRun& run, const RunCounts& counts, Conservat
       Known(run.output_records)) {
     BookConservation(run.input_records, run.output_records, conservation, booking);
   }
+  if (booking.broken_segments > 0)
+    balance.opening = Opening::kUnknown;  // what was lost, no count says
   Settle(balance, booking);
   balance.actual = segments.LiveRecords();
   return booking;
@@ -214,12 +218,13 @@ Booking BookSegmentDeletion(const SegmentDeletion& deletion, const Surroundings&
     const bool unseen = was.epoch < around.blind_epoch;
     in_gap = in_gap || unseen;
     if (!unseen) ++booking.broken_segments;
-    if (Known(was.records)) booking.lost += was.records;
+    if (Known(was.records)) Increase(booking.lost, was.records);
+    if (!Known(was.records) && !unseen) balance.opening = Opening::kUnknown;
   }
   booking.permitted = std::min(booking.lost, balance.permitted);
   balance.permitted -= booking.permitted;
   booking.lost -= booking.permitted;
-  balance.missing += booking.lost;
+  Increase(balance.missing, booking.lost);
   if (in_gap && booking.lost > 0) booking.cause = Cause::kLostInGap;
   if (booking.broken_segments > 0) booking.cause = Cause::kDeletedUnmerged;
   balance.actual = segments.LiveRecords();

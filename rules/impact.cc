@@ -5,6 +5,7 @@
 #include <set>
 #include <tuple>
 
+#include "monitor/counts.h"
 #include "rules/impact_day.h"
 #include "rules/incident.h"
 
@@ -62,8 +63,8 @@ std::vector<DayCase> Cases(const ImpactInput& input, const ImpactFilter& filter)
 }
 
 void Add(const ImpactCount& more, ImpactCount& sum) {
-  sum.missing += more.missing;
-  sum.expected += more.expected;
+  Increase(sum.missing, more.missing);
+  Increase(sum.expected, more.expected);
   sum.certain = sum.certain && more.certain;
 }
 
@@ -148,8 +149,8 @@ int64_t AddLosses(const DayCase& day, const DayVerdict& verdict,
   int64_t missing = 0;
   for (const DayVerdict::Share& share : verdict.shares) {
     if (!share.loss.selected) continue;
-    incidents[IncidentOf(*share.loss.row)].missing[verdict.unit] += share.events;
-    missing += share.events;
+    Increase(incidents[IncidentOf(*share.loss.row)].missing[verdict.unit], share.events);
+    Increase(missing, share.events);
   }
   return missing;
 }

@@ -4,6 +4,8 @@
 #include <map>
 #include <tuple>
 
+#include "monitor/counts.h"
+
 namespace {
 
 // Copies of one format and unit.
@@ -106,7 +108,7 @@ void Fit(int64_t missing, std::vector<DayVerdict::Share>& shares) {
     shares[i].events = std::clamp<int64_t>(shares[i].events, 0, missing);
     missing -= shares[i].events;
   }
-  if (!shares.empty()) shares[0].events += missing;
+  if (!shares.empty()) Increase(shares[0].events, missing);
 }
 
 }  // namespace

@@ -81,6 +81,31 @@ TEST_CASE("a re-homed partition must open on the other server with what it had h
   CHECK(ledger.Query("SELECT actual FROM balances WHERE server = 'data-1'") == "0");
 }
 
+TEST_CASE("counts that add up to more than there are numbers stop at the largest", "[ledger]") {
+  LedgerFixture ledger;
+  ledger.OpenWithRules();
+  for (int i = 0; i < 2000; ++i) {
+    const auto at = ParseTime(At("12:00:00")).value() + std::chrono::seconds(i);
+    ledger.Add({.at = FormatTime(at), .run = std::to_string(i), .fresh = kMaxCount});
+    if (i % 500 == 0) ledger.Commit();
+  }
+  ledger.Commit();
+  CHECK(ledger.Balance("missing") == "9223372036854775807");
+  CHECK(ledger.Balance("expected") == "9223372036854775807");
+  CHECK(ledger.Balance("verdict") == "firing");
+  CHECK(ledger.Query("SELECT missing FROM tally") == "9223372036854775807");
+  for (int i = 0; i < 2000; ++i) {
+    ledger.Add({.project = "other" + std::to_string(i),
+                .run = std::to_string(i),
+                .fresh = kMaxCount,
+                .written = kMaxCount});
+    ledger.AddPermit(At("14:00:00"), "p" + std::to_string(i),
+                     R"({"kind":"decrease","events":9007199254740992})");
+  }
+  ledger.Commit();
+  CHECK(ledger.Query("SELECT written FROM tally") == "9223372036854775807");
+}
+
 TEST_CASE("each permit has an end of its own", "[ledger]") {
   LedgerFixture ledger;
   ledger.Commit({.run = "1", .fresh = 100, .written = 100});

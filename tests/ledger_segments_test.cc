@@ -142,6 +142,30 @@ TEST_CASE("a live file that no finished run consumed is deleted unmerged", "[led
   CHECK(ledger.Firing() == "count_drop|critical|deleted_unmerged|\n");
 }
 
+TEST_CASE("what a broken closure took is unknown where no count says it", "[ledger]") {
+  const auto unknown = [](Segmented& ledger) {
+    CHECK(ledger.Firing().find("count_drop|critical|") == 0);
+    CHECK(ledger.Balance("verdict") == "unknown");
+    LedgerView view = LedgerView::Open(ledger.directory / "ledger.db").value();
+    CHECK(view.Unknown("").value().size() == 1);
+    std::string last;
+    REQUIRE(view.Timeline("acme", "", "", [&](const FactEntry& fact) {
+      if (last.empty()) last = fact.verdict;  // the newest comes first
+      CHECK_FALSE(fact.after);
+    }));
+    CHECK(last == "unknown");
+  };
+  Segmented deleted;
+  deleted.Fact(FactKind::kRun, R"({"kind":"flush","outputs":[{"segment":"1"}]})", 0, 30);
+  deleted.Delete(R"("1")", "unmerged");
+  unknown(deleted);
+  Segmented gone;
+  gone.Flush("1", 50);
+  gone.Merge(R"("1")", "2", 50, 50);
+  gone.Merge(R"("1")", "3", 50, 50);
+  unknown(gone);
+}
+
 TEST_CASE("a live file that is called obsolete is deleted unmerged all the same", "[ledger]") {
   Segmented ledger;
   ledger.Flush("1", 50);

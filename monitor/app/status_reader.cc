@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "monitor/counts.h"
 #include "monitor/fact.h"
 #include "rules/tuning.h"
 
@@ -205,7 +206,7 @@ std::map<std::string, int64_t> StatusReader::ReadLosses() {
     if (better) known = loss;
   }
   std::map<std::string, int64_t> losses;
-  for (const auto& [day, loss] : days) losses[std::get<0>(day)] += loss.lost;
+  for (const auto& [day, loss] : days) Increase(losses[std::get<0>(day)], loss.lost);
   return losses;
 }
 
