@@ -35,7 +35,8 @@ Result<void> ReadLedger(LedgerView& ledger, const std::set<ProjectDay>& days,
   return {};
 }
 
-// What one ledger only announces another may know: that of the server where it is now.
+// What one ledger only announces another may know: that of the server where it is now. Where that
+// one expects less than was announced, nobody knows whether the rest ever arrived.
 Result<void> AddAnnounced(std::vector<LedgerView>& ledgers, const std::string& project,
                           ImpactInput& input) {
   std::vector<BalanceRow> announced;
@@ -48,7 +49,8 @@ Result<void> AddAnnounced(std::vector<LedgerView>& ledgers, const std::string& p
     bool seen = false;
     for (LedgerView& ledger : ledgers) {
       auto ok = ledger.CopiesOf({{row.project, row.day}}, [&](const BalanceRow& other) {
-        seen = seen || (other.actual && other.server == row.server && other.format == row.format);
+        const bool same = other.server == row.server && other.format == row.format;
+        seen = seen || (same && other.actual && other.expected >= row.expected);
       });
       if (!ok) return ok;
     }

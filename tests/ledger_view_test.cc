@@ -415,6 +415,31 @@ TEST_CASE("a copy that was re-homed here is unknown until it is seen here", "[le
   CHECK(ReadImpactInput(views, {}).value().unknown_copies.empty());
 }
 
+TEST_CASE("what left a server is not lost once the other's ledger has it, else it is unknown",
+          "[ledger_view]") {
+  for (const int64_t arrived : {100, 60}) {
+    LedgerFixture here, there;
+    here.Commit({.run = "1", .fresh = 100, .written = 100});
+    here.CommitPermit(At("12:30:00"), "p1", R"({"kind":"rehomed_away"})");
+    here.CommitPermit(At("12:30:00"), "p2", R"({"kind":"rehomed","events":100})", "data-2");
+    const std::vector<std::string> paths = {here.directory / "ledger.db",
+                                            there.directory / "ledger.db"};
+    const auto impact = [&] {
+      auto views = OpenLedgers(paths).value();
+      return ComputeImpact(ReadImpactInput(views, {}).value(), {});
+    };
+    CHECK(impact().totals.events.missing == 0);
+    CHECK_FALSE(impact().totals.events.certain);  // never seen there
+    there.Commit({.at = At("13:00:00"),
+                  .run = "2",
+                  .existing = arrived,
+                  .written = arrived,
+                  .server = "data-2"});
+    CHECK(impact().totals.events.missing == 0);
+    CHECK(impact().totals.events.certain == (arrived == 100));
+  }
+}
+
 TEST_CASE("a ledger given twice is read once, as far as it goes", "[ledger_view]") {
   LedgerFixture ledger;
   Lose(ledger);
