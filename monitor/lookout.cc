@@ -58,7 +58,7 @@ void Lookout::Count(const FactRow& row, bool over) {
   if (row.kind == FactKind::kStartedRun && !over) return SawStart(row);
   if (row.kind == FactKind::kRun) {
     ++tally.runs;
-    tally.written += std::max<int64_t>(0, row.counts.written);
+    Increase(tally.written, std::max<int64_t>(0, row.counts.written));
     if (row.path) SawOutput(row);
   }
   if (!has_open_runs_) return;
@@ -154,13 +154,18 @@ OutputObservation Lookout::Compare(const FactRow& row, const OutputBook::Place& 
   const CanonicalFilesConfig* format = formats_.Of(row.partition.format);
   // The configured path may hold wildcards where the servers' own paths differ.
   const std::string expected = format ? OutputDirectory(format->path, Day{}) : std::string();
+  const auto outside = [](const std::string& pattern, const std::string& directory) {
+    return fnmatch(pattern.c_str(), directory.c_str(), FNM_PATHNAME) != 0;
+  };
+  const std::string project = names_.Text(row.partition.project);
   output.outside_template =
-      format && fnmatch(expected.c_str(), output.directory.c_str(), FNM_PATHNAME) != 0;
+      format && outside(expected, output.directory) &&
+      outside(DirectoryFor(expected, project), DirectoryFor(output.directory, project));
   output.server = names_.Text(row.partition.server);
   output.format = names_.Text(row.partition.format);
   output.version = names_.Text(row.version);
   output.run = std::string(row.run);
-  output.project = names_.Text(row.partition.project);
+  output.project = project;
   output.day = Day{row.partition.day};
   output.written = row.counts.written;
   return output;

@@ -6,7 +6,8 @@
 namespace {
 
 constexpr const char* kLastRun =
-    "SELECT directory, version, logged_at, log FROM output WHERE server = ? AND format = ? ORDER "
+    "SELECT directory, version, logged_at, log, (SELECT project FROM fact WHERE fact.seq = "
+    "output.seq) FROM output WHERE server = ? AND format = ? ORDER "
     "BY "
     "logged_at DESC, seq DESC LIMIT 1";
 constexpr const char* kFind =
@@ -69,6 +70,15 @@ std::string OutputDirectory(std::string_view path, Day day) {
   return slash == std::string::npos ? std::string() : place.substr(0, slash);
 }
 
+std::string DirectoryFor(std::string directory, std::string_view project) {
+  constexpr std::string_view kProject = "{project}";
+  for (size_t at = 0; (at = directory.find(kProject, at)) != std::string::npos;) {
+    directory.replace(at, kProject.size(), project);
+    at += project.size();
+  }
+  return directory;
+}
+
 OutputBook::OutputBook(Database& database, Names& names)
     : names_(names), last_run_(database.Prepare(kLastRun)), find_(database.Prepare(kFind)) {}
 
@@ -86,18 +96,34 @@ std::optional<OutputBook::Place> OutputBook::Note(const FactRow& row, int64_t no
     AddRuns(own);
     return std::nullopt;
   }
+  // Of two names of one place that which leaves more of the path in it is kept.
+  const bool same = SamePlace(own.directory, last.output.directory, row.partition.project);
+  int64_t path = row.path;
+  if (same && own.directory != last.output.directory) {
+    own.directory = last.output.directory;
+    path = 0;
+  } else if (SamePlace(own.directory, last.output.directory, last.project)) {
+    last.output.directory = own.directory;
+  }
   std::optional<Place> place;
   if (first_look || own.directory != last.output.directory) {
     Settle(last);
     place = PlaceAfter(own, last.output);
   }
   own.runs += last.output.runs;
-  last = {row.path, own};
+  last = {path, row.partition.project, own};
   return place;
 }
 
 int64_t OutputBook::DirectoryOf(const FactRow& row) {
   return names_.Id(OutputDirectory(names_.Text(row.path), Day{row.partition.day}));
+}
+
+// Whether what one project wrote there may be called by either name.
+bool OutputBook::SamePlace(int64_t a, int64_t b, int64_t project) {
+  if (a == b || a == 0 || b == 0 || project == 0) return a == b;
+  const std::string name = names_.Text(project);
+  return DirectoryFor(names_.Text(a), name) == DirectoryFor(names_.Text(b), name);
 }
 
 OutputBook::Place OutputBook::PlaceAfter(const JournalEntry::Output& own,
@@ -123,6 +149,7 @@ OutputBook::Last OutputBook::Load(int64_t server, int64_t format) {
   last.output.version = last_run_.Integer(1);
   last.output.logged_at = last_run_.Integer(2);
   last.output.log = last_run_.Integer(3);
+  last.project = last_run_.Integer(4);
   return last;
 }
 

@@ -18,6 +18,9 @@
 // already where the path spells the day as the log does; here other spellings of the day (20160222,
 // 2016/02/22, year=2016/month=2/day=22), or of its month, become {day}, too. Pure.
 std::string OutputDirectory(std::string_view path, Day day);
+// A directory as it is for one project: a project named like a part of the path is taken out there,
+// too ("/{project}/row/{project}" of the project "data").
+std::string DirectoryFor(std::string directory, std::string_view project);
 
 // Table `output`: where each server writes each format, a row a directory. Notices when that
 // changes. Owned by the ledger, its thread only.
@@ -45,7 +48,8 @@ class OutputBook {
  private:
   using Key = std::tuple<int64_t, int64_t, int64_t>;  // server, format, directory
   struct Last {
-    int64_t path = 0;
+    int64_t path = 0;             // 0: not to be taken for another run's
+    int64_t project = 0;          // of the latest run
     JournalEntry::Output output;  // its runs are those that are not among the changes
   };
   struct Known {
@@ -54,6 +58,7 @@ class OutputBook {
 
   Last Load(int64_t server, int64_t format);
   int64_t DirectoryOf(const FactRow& row);
+  bool SamePlace(int64_t a, int64_t b, int64_t project);
   Place PlaceAfter(const JournalEntry::Output& own, const JournalEntry::Output& last);
   std::optional<Known> Find(const Key& key);
   void AddRuns(const JournalEntry::Output& output);

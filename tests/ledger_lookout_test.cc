@@ -144,6 +144,33 @@ TEST_CASE("a run found late that was written elsewhere is no move", "[ledger]") 
   CHECK(ledger.rules.outputs[0].previous_directory == "/new/{project}");
 }
 
+TEST_CASE("a project named like a part of the path is no move", "[ledger]") {
+  const auto run = [](const std::string& project, const std::string& path) {
+    return TestRun{.project = project, .run = project, .path = path, .fresh = 1, .written = 1};
+  };
+  const std::string usual = "/data/row/{project}/{day}.evt",
+                    odd = "/{project}/row/{project}/{day}.evt";
+  for (const bool odd_first : {false, true}) {
+    LedgerFixture ledger;
+    CanonicalFilesConfig row;
+    row.format = "row";
+    row.path = usual;
+    ledger.config.canonical_files = {row};
+    ledger.Open();
+    if (odd_first) ledger.Commit(run("data", odd));
+    ledger.Commit(run("acme", usual));
+    ledger.Open();
+    ledger.Commit(run("data", odd));
+    ledger.Commit(run("other", usual));
+    CHECK(ledger.rules.outputs.empty());
+    // Where it is no such project, the same name is another place.
+    ledger.Commit(run("third", odd));
+    REQUIRE(ledger.rules.outputs.size() == 1);
+    CHECK(ledger.rules.outputs[0].outside_template);
+    CHECK(ledger.rules.outputs[0].previous_directory == "/data/row/{project}");
+  }
+}
+
 TEST_CASE("one line with a clock of the future does not hide a move", "[ledger]") {
   LedgerFixture ledger;
   ledger.Commit({.at = At("12:00:00"), .run = "1", .path = "/old/{day}", .fresh = 1, .written = 1});
