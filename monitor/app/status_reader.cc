@@ -48,6 +48,14 @@ constexpr const char* kLosses =
     "'firing' AND rule IN ('count_drop', 'lost_in_gap') AND project <> 0) open "
     "JOIN balance b ON b.project = open.project AND b.day = open.day "
     "JOIN name format ON format.id = b.format GROUP BY 1, 2, 3, 4";
+// What is missing of a format's days past their retention, as the newest commit's clock says. It is
+// gone rightly, whatever became of it before.
+constexpr const char* kRetired =
+    "SELECT b.missing FROM (SELECT DISTINCT project, day, f.format, server FROM fact f INDEXED BY "
+    "fact_lost JOIN name ON name.id = f.format WHERE lost > 0 AND name.text = ?1 AND day <> "
+    "-1000000 AND day * 86400000 + ?2 <= (SELECT observed_at FROM commits ORDER BY last_seq DESC "
+    "LIMIT 1)) l JOIN balance b ON (b.project, b.day, b.format, b.server) = (l.project, l.day, "
+    "l.format, l.server) WHERE b.missing > 0";
 // What may have been firing when another process told it.
 constexpr const char* kRecent =
     "SELECT a.rule, a.severity, coalesce(server.text, ''), coalesce(project.text, ''), a.incident, "
@@ -80,7 +88,8 @@ StatusReader::StatusReader(Database database, const Config& config)
       alerts_(database_.Prepare(kAlerts)),
       rules_(database_.Prepare(kRules)),
       incidents_(database_.Prepare(kIncidents)),
-      losses_(database_.Prepare(kLosses)) {
+      losses_(database_.Prepare(kLosses)),
+      retired_(database_.Prepare(kRetired)) {
   RememberRecent();
 }
 
@@ -120,6 +129,7 @@ void StatusReader::ReadTotals(RollcallStatus& status) {
                                           totals_.Integer(4)};
     status.failed_runs += totals_.Integer(2);
   }
+  LeaveOutRetired(status);
   status.lossy_runs.clear();
   lossy_.Bind({});
   while (lossy_.Step()) {
@@ -127,6 +137,18 @@ void StatusReader::ReadTotals(RollcallStatus& status) {
         {TextAt(lossy_, 0), TextAt(lossy_, 1), TextAt(lossy_, 2), lossy_.Integer(3)});
   }
   if (head_.Bind({}).Step()) status.ledger_head_sequence = head_.Integer(0);
+}
+
+void StatusReader::LeaveOutRetired(RollcallStatus& status) {
+  for (const CanonicalFilesConfig& files : config_.canonical_files) {
+    const auto format = status.formats.find(files.format);
+    if (!files.retention || format == status.formats.end()) continue;
+    int64_t& missing = format->second.events_missing;
+    if (missing == 0) continue;
+    retired_.Bind({Cell::Of(files.format),
+                   Cell::Of(int64_t{std::chrono::milliseconds(*files.retention).count()})});
+    while (retired_.Step()) missing = std::max<int64_t>(0, missing - retired_.Integer(0));
+  }
 }
 
 // Only the configured ones: a source that was removed is not down.

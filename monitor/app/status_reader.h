@@ -11,8 +11,8 @@
 #include "monitor/sqlite.h"
 
 // What /metrics needs of the ledger, read through a connection of its own from running totals and
-// open alerts: its cost does not grow with the ledger, nor with the history of alerts. Called by
-// one thread at a time.
+// open alerts, and from what was ever lost where a format has a retention: its cost does not grow
+// with the ledger, nor with the history of alerts. Called by one thread at a time.
 //
 // What was firing when it was last read, or not long before the start, is still told once it is
 // resolved: a series that merely vanished would leave its last value standing.
@@ -30,6 +30,7 @@ class StatusReader {
   StatusReader(Database database, const Config& config);
   void RememberRecent();
   void ReadTotals(RollcallStatus& status);
+  void LeaveOutRetired(RollcallStatus& status);
   void ReadSources(RollcallStatus& status);
   void ReadAlerts(RollcallStatus& status);
   void ReadRules(RollcallStatus& status);
@@ -38,7 +39,7 @@ class StatusReader {
 
   Database database_;
   const Config& config_;
-  Statement totals_, lossy_, sources_, head_, alerts_, rules_, incidents_, losses_;
+  Statement totals_, lossy_, sources_, head_, alerts_, rules_, incidents_, losses_, retired_;
   std::map<Series, bool> told_;                     // rule, severity, server, project: firing
   std::map<std::string, IncidentStatus> incident_;  // by id
 };
