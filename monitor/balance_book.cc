@@ -1,7 +1,7 @@
 #include "monitor/balance_book.h"
 
-#include <algorithm>
 #include <bit>
+#include <boost/sort/block_indirect_sort/block_indirect_sort.hpp>
 
 namespace {
 
@@ -205,10 +205,11 @@ void BalanceBook::Flush() {
     const uint32_t day = static_cast<uint32_t>(packed.key.day) ^ 0x80000000u;
     entries.push_back({static_cast<uint64_t>(packed.key.project) << 32 | day, &packed});
   }
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+  const auto before = [](const Entry& a, const Entry& b) {
     if (a.project_day != b.project_day) return a.project_day < b.project_day;
     return a.packed->key < b.packed->key;
-  });
+  };
+  boost::sort::block_indirect_sort(entries.begin(), entries.end(), before);
   constexpr size_t kAhead = 12;
   database_.InsertAll(table_empty_ ? "INSERT OR ROLLBACK" : "INSERT OR REPLACE", "INTO balance",
                       kColumns, entries.size(), [&](size_t row, Cell* cells) {
