@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cerrno>
+#include <cstring>
 #include <string>
 #include <tl/expected.hpp>
 #include <utility>
@@ -19,6 +21,13 @@ using Result = tl::expected<T, Error>;
 
 inline tl::unexpected<Error> Fail(Error::Kind kind, std::string message) {
   return tl::unexpected<Error>(Error{kind, std::move(message)});
+}
+
+// What the system said of a file of the ledger (an errno).
+inline tl::unexpected<Error> FailBySystem(const std::string& path, int code) {
+  const bool full = code == ENOSPC || code == EDQUOT;
+  return Fail(full ? Error::Kind::kLedgerFull : Error::Kind::kLedger,
+              path + ": " + std::strerror(code));
 }
 
 // Adds where it happened, outermost first: "rollcall.yml:12: unknown key 'fromat'".

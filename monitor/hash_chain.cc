@@ -60,11 +60,11 @@ Result<void> WriteHead(const std::string& path, const LedgerHead& head) {
   const int size = std::snprintf(line, sizeof line, "%s %020lld %s\n", head.ledger_id.c_str(),
                                  static_cast<long long>(head.seq), Hex(head.chain).c_str());
   const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-  if (fd < 0) return Fail(Error::Kind::kLedger, path + ": " + std::strerror(errno));
+  if (fd < 0) return FailBySystem(path, errno);
   const bool written = pwrite(fd, line, static_cast<size_t>(size), 0) == size;
   const int error = errno;
   close(fd);
-  if (!written) return Fail(Error::Kind::kLedger, path + ": " + std::strerror(error));
+  if (!written) return FailBySystem(path, error);
   return {};
 }
 

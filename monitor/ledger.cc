@@ -30,6 +30,7 @@ Result<int> Lock(const std::string& path) {
   const std::string lock_path = path + ".lock";
   const int fd = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
   if (fd < 0) {
+    if (errno == ENOSPC || errno == EDQUOT) return FailBySystem(lock_path, errno);
     const char* hint = errno == ENOENT ? "; create its directory, or choose another with --ledger"
                                        : "; choose a place to write in with --ledger";
     return Fail(Error::Kind::kLedger, lock_path + ": " + std::strerror(errno) + hint);

@@ -302,7 +302,7 @@ RollcallStatus Session::status() const {
   status.ledger_bytes = FileSize(config_.ledger) + FileSize(config_.ledger + "-wal");
   const std::lock_guard lock(mutex_);
   AddSources(status);
-  if (!trouble_.empty()) AddTrouble(status);
+  if (!trouble_.empty()) AddLedgerTrouble(status, config_.server);
   return status;
 }
 
@@ -326,14 +326,13 @@ void Session::AddSources(RollcallStatus& status) const {
   }
 }
 
-// The ledger cannot hold the alert that it cannot be written.
-void Session::AddTrouble(RollcallStatus& status) const {
+void AddLedgerTrouble(RollcallStatus& status, const std::string& server) {
   constexpr const char* kRule = "blind";
   constexpr const char* kSeverity = "critical";
   status.ledger_writable = false;
-  status.alerts.insert(status.alerts.begin(), {kRule, kSeverity, config_.server, "", true});
+  status.alerts.insert(status.alerts.begin(), {kRule, kSeverity, server, "", true});
   status.incidents.push_back(
-      {IncidentId(kRule, config_.server, ""), "ledger_not_writable", "", kSeverity, true, 0, 0});
+      {IncidentId(kRule, server, ""), "ledger_not_writable", "", kSeverity, true, 0, 0});
   for (RuleStatus& rule : status.rules) rule.firing += rule.rule == kRule;
 }
 

@@ -16,6 +16,9 @@
 #include "monitor/queue.h"
 #include "rules/engine.h"
 
+// What /metrics says while the ledger cannot be written, which it cannot hold itself.
+void AddLedgerTrouble(RollcallStatus& status, const std::string& server);
+
 // One life of `watch` under one configuration: a collector thread (poll(2) over inotify, a timer
 // and a stop event) fills batches, a bounded queue hands them over, a ledger thread commits them
 // and lets time pass. A reload ends one session and begins the next.
@@ -69,7 +72,6 @@ class Session {
 
   RollcallStatus LedgerStatus() const;
   void AddSources(RollcallStatus& status) const;
-  void AddTrouble(RollcallStatus& status) const;
 
   const Config config_;
   const Clock& clock_;

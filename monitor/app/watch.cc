@@ -62,14 +62,26 @@ Result<std::unique_ptr<Watch>> Watch::Start(const Settings& settings, const Cloc
   std::unique_ptr<Watch> watch(new Watch(settings, clock, *config));
   if (auto ok = watch->http_.Start(); !ok) return tl::unexpected<Error>(ok.error());
   auto session = Session::Start(std::move(*config), clock);
-  if (!session) return tl::unexpected<Error>(session.error());
+  // A full disk is waited for, as it is later on, see Tend().
+  if (!session && session.error().kind != Error::Kind::kLedgerFull) {
+    return tl::unexpected<Error>(session.error());
+  }
   const std::lock_guard lock(watch->session_mutex_);
-  watch->session_ = std::move(*session);
+  if (session) {
+    watch->session_ = std::move(*session);
+  } else {
+    watch->no_session_ = watch->trouble_ = session.error().message;
+    spdlog::error("ledger cannot be written, nothing is read error={}", LogWords(watch->trouble_));
+  }
   return watch;
 }
 
 Watch::Watch(const Settings& settings, const Clock& clock, const Config& config)
-    : settings_(settings), clock_(clock), listen_(config.listen), http_(ServerOptions(config)) {
+    : settings_(settings),
+      clock_(clock),
+      listen_(config.listen),
+      server_(config.server),
+      http_(ServerOptions(config)) {
   AddRoutes();
 }
 
@@ -106,6 +118,7 @@ RollcallStatus Watch::status() {
   const std::lock_guard lock(session_mutex_);
   RollcallStatus status = session_ ? session_->status() : last_status_;
   if (!session_) status.ledger_writable = false;
+  if (!trouble_.empty()) AddLedgerTrouble(status, server_);
   status.config_last_reload_successful = reload_successful_;
   return status;
 }
@@ -200,13 +213,16 @@ Result<void> Watch::Reload() {
   Result<void> result;
   if (!session) {
     result = tl::unexpected<Error>(session.error());
-    spdlog::error("configuration not applied error={}", LogWords(session.error().message));
     session = Session::Start(previous, clock_);
   }
   const std::lock_guard lock(session_mutex_);
+  if (!result && (session || trouble_ != session.error().message)) {
+    spdlog::error("configuration not applied error={}", LogWords(result.error().message));
+  }
   reload_successful_ = result.has_value();
+  trouble_ = session ? "" : session.error().message;
   if (session) session_ = std::move(*session);
-  if (!session) no_session_ = session.error().message;
+  if (!session_) no_session_ = trouble_;
   if (result) spdlog::info("configuration reloaded");
   return result;
 }

@@ -20,8 +20,8 @@ class Watch {
 
   // Reads the configuration again. A wrong one changes nothing. Any thread.
   [[nodiscard]] Result<void> Reload();
-  // Begins anew where a reload left no session, since neither configuration could be started: the
-  // ledger may be somebody else's for a while. To be called about once a second.
+  // Begins anew where there is no session: the disk was full at the start, or after a reload
+  // neither configuration could be started. To be called about once a second.
   void Tend();
   // What /metrics says. Any thread.
   RollcallStatus status();
@@ -40,7 +40,7 @@ class Watch {
 
   const Settings settings_;
   const Clock& clock_;
-  const std::string listen_;
+  const std::string listen_, server_;
   HttpServer http_;
   // Pages of facts are dear; whoever asks for many at once must not keep a scrape waiting.
   std::counting_semaphore<2> pages_{2};
@@ -49,6 +49,7 @@ class Watch {
   std::unique_ptr<Session> session_;  // null while one ends and the next begins
   RollcallStatus last_status_;        // of the session before, for that time
   std::string no_session_ = "starting";
+  std::string trouble_;  // why no session could be started; empty: one can, or is about to be
   bool reload_successful_ = true;
 };
 

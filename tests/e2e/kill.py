@@ -11,6 +11,7 @@ import argparse
 import collections
 import os
 import random
+import re
 import shutil
 import socket
 import sqlite3
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 from kill_log import RUN_COLUMNS, LogWriter
 
@@ -82,7 +84,8 @@ class Ledger:
 class Watch:
     """The process under test."""
 
-    def __init__(self, command, config, output):
+    def __init__(self, command, config, output, port):
+        self.port = port
         self.command = command + ["watch", "--config", config]
         self.output = output
         self.process = None
@@ -102,6 +105,15 @@ class Watch:
         with open(self.output, "rb") as output:
             output.seek(self.output_before)
             return output.read()
+
+    def metric(self, name):
+        """None while nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+                found = re.search(rf"^{name} (\S+)$", answer.read().decode(), re.MULTILINE)
+        except OSError:
+            return None
+        return found and float(found[1])
 
     def kill(self):
         self.require_alive()
@@ -164,18 +176,18 @@ def disk_full_rounds(args, writer, watch, ledger, rnd, state):
     """Returns (rounds, rounds with uncommitted input while full, slowest recovery in seconds)."""
     counted, slowest = 0, 0.0
     watch.start()
-    for _ in range(args.rounds):
+    for number in range(args.rounds):
         time.sleep(rnd.uniform(0.1, args.longest_run))
         filler = fill(state)
         time.sleep(rnd.uniform(0.2, args.longest_run))
         due = writer.lines
-        killed = rnd.random() < 0.3
-        if killed:
-            watch.kill()
         counted += -1 < ledger.run_count() < due
-        os.unlink(filler)
-        if killed:
+        if number == 0 or rnd.random() < 0.3:
+            watch.kill()
             watch.start()
+            wait_for(lambda: watch.metric("rollcall_ledger_writable") == 0, 30,
+                     "a watch started on a full disk says so", watch)
+        os.unlink(filler)
         slowest = max(slowest, wait_for(lambda: ledger.run_count() >= due, args.deadline,
                                         "recovery after the disk was full", watch))
     watch.abandon()
@@ -229,20 +241,21 @@ def free_port():
 
 
 def prepare(args):
-    """Directories and configuration: (logs, state, config)."""
+    """Directories and configuration: (logs, state, config, port)."""
     logs, state = (os.path.join(args.dir, name) for name in ("logs", "state"))
     os.makedirs(logs)
     os.makedirs(state)
     config = os.path.join(args.dir, "rollcall.yml")
+    port = free_port()
     with open(config, "w", encoding="utf-8") as file:
-        file.write(CONFIG.format(ledger=os.path.join(state, "ledger.db"), port=free_port(), logs=logs))
-    return logs, state, config
+        file.write(CONFIG.format(ledger=os.path.join(state, "ledger.db"), port=port, logs=logs))
+    return logs, state, config, port
 
 
-def exercise(args, logs, state, config):
+def exercise(args, logs, state, config, port):
     rnd = random.Random(args.seed)
     ledger = Ledger(os.path.join(state, "ledger.db"))
-    watch = Watch(args.rollcall.split(), config, os.path.join(args.dir, "watch.log"))
+    watch = Watch(args.rollcall.split(), config, os.path.join(args.dir, "watch.log"), port)
     writer = LogWriter(logs, args.seed, args.rate, args.lines_a_file)
     writer.start()
     try:
@@ -292,13 +305,13 @@ def main():
     if args.mode == "disk-full" and os.geteuid() != 0:
         print("kill.py: --mode disk-full mounts a tmpfs and needs root", file=sys.stderr)
         return 2
-    logs, state, config = prepare(args)
+    logs, state, config, port = prepare(args)
     if args.mode == "disk-full":
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={args.tmpfs_size}", "tmpfs", state],
                        check=True)
     status = 1
     try:
-        status = exercise(args, logs, state, config)
+        status = exercise(args, logs, state, config, port)
     except Failure as failure:
         print(f"seed {args.seed}: {failure}")
     finally:
