@@ -12,12 +12,12 @@ build=(
   ca-certificates cmake g++ ninja-build pkgconf
   catch2 libboost-dev libcap-dev libcctz-dev libcli11-dev libcpp-httplib-dev libcrypt-dev
   libexpected-dev libisal-dev libpcre2-dev libsimdjson-dev libspdlog-dev libsqlite3-dev libssl-dev
-  libthrift-dev libxxhash-dev libyaml-cpp-dev libzstd-dev nlohmann-json3-dev prometheus-cpp-dev thrift-compiler
+  libthrift-dev libxxhash-dev libyaml-cpp-dev libzstd-dev nlohmann-json3-dev prometheus-cpp-dev sqlite3 thrift-compiler
   zlib1g-dev
 )
 test=(
   ccache clang clang-format clang-tidy libclang-rt-dev llvm shellcheck
-  chromium curl jq prometheus prometheus-alertmanager rocksdb-tools sqlite3 zstd
+  chromium curl jq prometheus prometheus-alertmanager rocksdb-tools zstd
 )
 bench=(lnav mtail python3)
 # Their packages start them as services. Tests start their own, on ports of their own.

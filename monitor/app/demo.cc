@@ -129,15 +129,25 @@ std::string ShellWord(const std::string& text) {
   return word + "'";
 }
 
+// As a shell here finds this program: what was built is on no PATH.
+std::string ThisProgram() {
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return "rollcall";
+  const auto nearby = std::filesystem::proximate(program, error);
+  return ShellWord(nearby.string().starts_with("..") ? program : nearby);
+}
+
 void PrintWhereToLook(const std::string& root, const std::string& file) {
-  const std::string ledger = ShellWord(file);
+  const std::string ledger = ShellWord(file), program = ThisProgram();
   std::printf(
       "\nLook further:\n"
-      "  rollcall alerts   --ledger %s\n"
-      "  rollcall timeline --ledger %s project-101\n"
+      "  %s alerts   --ledger %s\n"
+      "  %s timeline --ledger %s project-101\n"
       "  sqlite3 %s 'SELECT * FROM losses LIMIT 5'\n"
       "The store and its ledger stay in %s until you remove it.\n",
-      ledger.c_str(), ledger.c_str(), ledger.c_str(), root.c_str());
+      program.c_str(), ledger.c_str(), program.c_str(), ledger.c_str(), ledger.c_str(),
+      root.c_str());
 }
 
 }  // namespace
