@@ -31,6 +31,7 @@ class CompactionLog {
   int64_t read_bytes() const { return read_bytes_; }
   int64_t lag_bytes() const { return tail_.LagBytes(); }
   int64_t pending_bytes() const { return tail_.PendingBytes(); }
+  bool has_files() const { return tail_.HasFiles(); }
   std::vector<TailProblem> problems() const { return tail_.Problems(); }
   const std::string& name() const { return config_.name; }
 

@@ -231,6 +231,11 @@ bool Tail::Found(uint32_t log) const {
   });
 }
 
+bool Tail::HasFiles() const {
+  return std::any_of(files_.all().begin(), files_.all().end(),
+                     [](const auto& file) { return file->listed; });
+}
+
 int64_t Tail::LagBytes() const {
   int64_t lag = 0;
   for (const auto& file : files_.all()) {

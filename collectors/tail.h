@@ -85,6 +85,8 @@ class Tail {
   std::vector<LogPosition> TakePositions();
   // Whether a log was read to its end, or some file still holds it. False: what followed is lost.
   bool Found(uint32_t log) const;
+  // Whether any file has one of the configured names now, or had and was rotated.
+  bool HasFiles() const;
   int64_t LagBytes() const;
   // Bytes after the last newline of files, which wait for theirs.
   int64_t PendingBytes() const;

@@ -226,6 +226,16 @@ TEST_CASE("healthy is who answers, ready is who has read what was there", "[watc
         std::string::npos);
 }
 
+TEST_CASE("a source without any log is down until there is one, and again when it vanishes",
+          "[watch]") {
+  RunningWatch watch;
+  CHECK(watch.Says("rollcall_source_up{source=\"compactd\"} 0"));
+  watch.Run(1, 0, 100, 100, "1");
+  CHECK(watch.Says("rollcall_source_up{source=\"compactd\"} 1"));
+  std::filesystem::remove(watch / "compactd.log");
+  CHECK(watch.Says("rollcall_source_up{source=\"compactd\"} 0"));
+}
+
 TEST_CASE("what is resolved is an explicit 0", "[watch]") {
   RunningWatch watch;
   watch.Run(1, 0, 100, 100, "1");
@@ -253,6 +263,7 @@ TEST_CASE("a ledger that vanishes stops the reading, is told, and does not hold 
   REQUIRE(watch.Becomes("the ledger is gone"));
   watch.WriteMuch();
   CHECK(watch.Says("rollcall_ledger_writable 0"));
+  CHECK(watch.Says("rollcall_source_up{source=\"compactd\"} 0"));
   CHECK(
       watch.Says("rollcall_alert_active{rule=\"blind\",severity=\"critical\",server=\"data-1\","
                  "project=\"\"} 1"));

@@ -39,6 +39,12 @@ int64_t FileSize(const std::string& path) {
   return stat(path.c_str(), &status) == 0 ? status.st_size : 0;
 }
 
+void LogChange(const SourceWatch& watch, const std::string& source) {
+  if (watch.reason().empty()) return spdlog::info("source watched source={}", LogWords(source));
+  spdlog::warn("source not watched source={} reason={} path={}", LogWords(source),
+               LogWords(watch.reason()), LogWords(watch.path()));
+}
+
 double Seconds(Time time) { return static_cast<double>(time.time_since_epoch().count()) / 1000; }
 
 }  // namespace
@@ -153,6 +159,12 @@ void Session::NoteSources() {
   for (size_t i = 0; i < sources_.size(); ++i) {
     const CompactionLog& source = *sources_[i];
     SourceWatch::Seen seen;
+    if (!trouble_.empty()) {
+      seen.reason = "reading stopped: the ledger cannot be written";
+    } else if (!source.has_files()) {
+      seen.reason = "no log has such a name";
+      seen.path = config_.compaction_logs[i].paths.front();
+    }
     for (const TailProblem& found : source.problems()) {
       if (found.expected) continue;
       seen.reason = found.reason;
@@ -161,7 +173,9 @@ void Session::NoteSources() {
     seen.lag_bytes = source.lag_bytes();
     seen.pending_bytes = source.pending_bytes();
     seen.read_bytes = source.read_bytes();
+    const std::string before = watches_[i].reason();
     watches_[i].Note(seen, clock_.Now());
+    if (watches_[i].reason() != before) LogChange(watches_[i], source.name());
   }
 }
 

@@ -26,6 +26,9 @@ class SourceWatch {
     int64_t read_bytes = 0;     // since the start
   };
   void Note(const Seen& seen, Time now);
+  // Why it is not watched, empty: it is; and of which log.
+  const std::string& reason() const { return reason_; }
+  const std::string& path() const { return path_; }
 
   // What the rules are to be told: what was seen first (an alert may be left from before the
   // start), a change, or that it is still not watched.
