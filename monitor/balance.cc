@@ -103,16 +103,17 @@ Booking BookRun(const RunCounts& run, const Surroundings& around, Balance& balan
   const bool complete = Known(run.existing) && Known(run.fresh);
   if (!complete) balance.written_only = true;
 
-  // A deletion explains at most what the run had in hand.
+  // Duplicates, and then deletions, explain at most what the run had in hand.
   const int64_t existing = Known(run.existing) ? run.existing : balance.actual;
-  const int64_t in_hand = std::max<int64_t>(0, existing + OrZero(run.fresh) - run.duplicates);
-  const int64_t deleted = Known(run.fresh) ? std::min(run.deleted, in_hand) : run.deleted;
-  booking.overstated = run.deleted - deleted;
+  const int64_t in_hand = Known(run.fresh) ? existing + run.fresh : INT64_MAX;
+  const int64_t duplicates = std::min(run.duplicates, in_hand);
+  const int64_t deleted = std::min(run.deleted, in_hand - duplicates);
+  booking.overstated = run.duplicates - duplicates + run.deleted - deleted;
   booking.large_share = LargeShare(run);
 
   booking.unread = balance.actual - existing;
   booking.dropped =
-      existing + OrZero(run.fresh) + run.recovered - run.duplicates - deleted - run.written;
+      existing + OrZero(run.fresh) + run.recovered - duplicates - deleted - run.written;
   // Unknown fresh events may have made up for drops, but not for what was never read.
   if (!Known(run.fresh)) booking.dropped = std::max<int64_t>(0, booking.dropped);
   const int64_t net = booking.unread + booking.dropped;

@@ -81,7 +81,7 @@ struct Booking {
   int64_t lost = 0;             // added to missing
   int64_t returned = 0;         // taken off missing
   int64_t surplus = 0;          // added to surplus
-  int64_t overstated = 0;       // deletions claimed beyond what the run could delete
+  int64_t overstated = 0;       // duplicates and deletions claimed beyond what the run had
   int64_t came_back = 0;        // deleted events read again
   int64_t unseen = 0;           // booked after a gap without alarm
   int64_t permitted = 0;        // decrease that a permit explained

@@ -85,6 +85,9 @@ struct LogPosition {
   std::string joiner_state;  // what a preset's joiner needs to go on from `to`
 };
 
+// The format's name where the log says none.
+inline constexpr std::string_view kNoFormat = "-";
+
 // Lines of one source since the previous batch.
 struct LineCounts {
   int64_t lines = 0;

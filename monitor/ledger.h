@@ -87,6 +87,7 @@ class Ledger {
   void BeginEntry(const Batch& batch);
   void AccountAll(const Batch& batch);
   FactRow Intern(const Batch& batch, const Fact& fact);
+  int64_t InternFormat(const Batch& batch, const Fact& fact);
   int64_t InternOnce(const Batch& batch, Text slice, Memo& memo);
   void Account(FactRow& row, const Batch& batch, const Fact& fact);
   void AccountGap(FactRow& row, const Batch& batch, const Fact& fact);

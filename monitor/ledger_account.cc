@@ -40,6 +40,13 @@ int64_t Ledger::InternOnce(const Batch& batch, Text slice, Memo& memo) {
   return memo.id;
 }
 
+// A log that does not say the format: the store has one, and it needs a name.
+int64_t Ledger::InternFormat(const Batch& batch, const Fact& fact) {
+  const bool of_operator = fact.source < 0 || fact.project.size == 0;
+  if (fact.format.size > 0 || of_operator) return InternOnce(batch, fact.format, memos_.format);
+  return names_.Id(kNoFormat);
+}
+
 FactRow Ledger::Intern(const Batch& batch, const Fact& fact) {
   FactRow row;
   row.kind = fact.kind;
@@ -55,7 +62,7 @@ FactRow Ledger::Intern(const Batch& batch, const Fact& fact) {
   row.path = InternOnce(batch, fact.path, memos_.path);
   row.partition.project = static_cast<int32_t>(InternOnce(batch, fact.project, memos_.project));
   row.partition.day = fact.day.days;
-  row.partition.format = static_cast<int32_t>(InternOnce(batch, fact.format, memos_.format));
+  row.partition.format = static_cast<int32_t>(InternFormat(batch, fact));
   row.partition.server = static_cast<int32_t>(
       fact.server.size ? InternOnce(batch, fact.server, memos_.server) : server_);
   row.counts = {fact.existing,   fact.fresh,   fact.recovered,

@@ -130,7 +130,7 @@ AlertText OutputMoved(const AlertRow& alert, const Evidence& evidence) {
       ": no loss yet; the next re-run may lose " + evidence.Count("written") +
       " events of that day alone, so stop the release, or confirm the move with `rollcall permit "
       "--kind move --data-format " +
-      alert.format + " --on " + alert.server + " --reason …`.";
+      alert.format + " --server " + alert.server + " --reason …`.";
   return text;
 }
 
@@ -164,10 +164,11 @@ AlertText Overstated(const AlertRow& alert, const Evidence& evidence) {
                        Since(alert) + "; check some of them, since a loss can be mislabelled.";
     return text;
   }
-  text.summary = "more deleted than there was: " + Where(alert);
-  text.description = Who(alert, evidence) + " claims to have deleted " + evidence.Count("deleted") +
-                     " " + unit + ", " + evidence.Count("overstated") + " more than it had, " +
-                     Since(alert) + "; check what the deletion request meant.";
+  text.summary = "more explained away than there was: " + Where(alert);
+  text.description = Who(alert, evidence) + " calls " + evidence.Count("duplicates") + " " + unit +
+                     " duplicates and " + evidence.Count("deleted") + " deleted, " +
+                     evidence.Count("overstated") + " more than it had, " + Since(alert) +
+                     "; check what was deleted, and what the deletion request meant.";
   return text;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dashboards/socket.h"
+#include "monitor/sqlite.h"
 #include "tests/captured_run.h"
 #include "tests/catch.h"
 
@@ -244,9 +245,34 @@ TEST_CASE("words of a permit that contradict each other are exit 2", "[command_l
   CHECK(Contains(permit({"acme", "--events", "-5"}), "--events says how many"));
   CHECK(Contains(permit({"--kind", "move"}), "--kind move needs --data-format"));
   CHECK(Contains(permit({"acme", "--kind", "rehomed"}), "needs --server FROM and --to SERVER"));
+  CHECK(Contains(permit({"acme", "--kind", "rehomed", "--server", "a", "--to", "a"}),
+                 "--to must be another server"));
+  CHECK(Contains(permit({"acme", "--events", "9007199254740993"}), "from 1 to 2^53"));
+  CHECK(Contains(permit({"acme", "--events", "99999999999999999999"}), "from 1 to 2^53"));
+  CHECK(Contains(permit({"acme", "--events", "5", "--expires", "2016-02-22T17:00:00Z"}),
+                 "is over: nothing would be permitted"));
+  CHECK(Contains(RunRollcall({"permit", "acme", "--events", "5", "--reason", " "}).err,
+                 "--reason says why"));
   CHECK(Contains(permit({"acme", "--events", "5", "--to", "b"}), "--to is for --kind rehomed"));
   CHECK(Contains(permit({"acme", "2016-02-30", "--events", "5"}), "2016-02-30 is no date"));
   CHECK(Contains(permit({"acme", "--events", "5", "--expires", "never"}), "never is no time"));
+}
+
+TEST_CASE("what is missing on a server is expected on the one that it is re-homed to",
+          "[command_line]") {
+  Files files;
+  std::ofstream(files.log) << Line("12:00", 0, 100, 100) << Line("13:00", 0, 5, 5);
+  Run({"ingest", "--quiet", "--config", files.config, "--ledger", files.ledger, "--server",
+       "data-1", files.log});
+  const CapturedRun run =
+      RunRollcall({"permit", "acme", "--kind", "rehomed", "--server", "data-1", "--to", "data-2",
+                   "--reason", "moved", "--config", files.config, "--ledger", files.ledger});
+  CHECK(run.code == 0);
+  auto ledger = Database::Open(files.ledger, Database::Mode::kReadOnly);
+  REQUIRE(ledger);
+  Statement expected = ledger->Prepare("SELECT expected FROM balances WHERE server = 'data-2'");
+  REQUIRE(expected.Bind({}).Step());
+  CHECK(expected.Integer(0) == 105);
 }
 
 TEST_CASE("a backup into a directory that is not there is exit 3 and leaves nothing",

@@ -264,7 +264,7 @@ TEST_CASE("a moved output says that nothing is lost yet, what may be, and how to
       "Expected format row in /old/{project} of release 2.6.9, but run 2 of release 2.7.0 wrote it "
       "for project acme, day 2016-02-22 to /new/{project}, since 2016-02-22T13:00:00.000Z: "
       "no loss yet; the next re-run may lose 5,000 events of that day alone, so stop the "
-      "release, or confirm the move with `rollcall permit --kind move --data-format row --on "
+      "release, or confirm the move with `rollcall permit --kind move --data-format row --server "
       "data-1 --reason …`.");
 }
 

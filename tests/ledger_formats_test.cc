@@ -55,6 +55,16 @@ TEST_CASE("two formats derived from one read share the cause, each with its own 
         "existing_not_read");
 }
 
+TEST_CASE("a store whose log names no format has one all the same, called -", "[ledger]") {
+  LedgerFixture ledger;
+  ledger.OpenWithRules();
+  ledger.Commit({.format = "", .run = "1", .fresh = 100, .written = 100});
+  ledger.Commit({.at = At("14:00:00"), .format = "", .run = "2", .fresh = 3, .written = 3});
+  CHECK(ledger.Query("SELECT format || missing || verdict FROM balances") == "-100firing");
+  CHECK(ledger.Query("SELECT format || lost FROM losses") == "-100");
+  CHECK(ledger.Query("SELECT format FROM alerts WHERE rule = 'count_drop'") == "-");
+}
+
 TEST_CASE("reads decides the cause alone, not how much is lost", "[ledger]") {
   TwoFormats ledger;
   ledger.Begin(100, 120);  // the columns hold more than the rows they are read from

@@ -65,6 +65,21 @@ TEST_CASE("a deletion explains at most what the run had in hand", "[ledger]") {
   CHECK(ledger.rules.runs.back().booking.overstated == 90);
 }
 
+TEST_CASE("duplicates beyond what the run had in hand are overstated and make no surplus",
+          "[ledger]") {
+  LedgerFixture ledger;
+  ledger.Commit({.run = "1", .fresh = 100, .written = 100});
+  ledger.Commit({.at = At("14:00:00"),
+                 .run = "2",
+                 .existing = 100,
+                 .fresh = 5,
+                 .duplicates = 500,
+                 .deleted = 7,
+                 .written = 0});
+  CHECK(ledger.rules.runs.back().booking.overstated == 402);
+  CHECK(ledger.Query("SELECT expected || actual || missing || surplus FROM balances") == "0000");
+}
+
 TEST_CASE("a deletion larger than the balance is overstated and loses nothing", "[ledger]") {
   LedgerFixture ledger;
   ledger.Commit({.run = "1", .fresh = 100, .written = 100});

@@ -60,8 +60,8 @@ int Deliver(const Config& config, const std::string& server,
   return kDone;
 }
 
-// Two entries: what was here is expected there, and nothing is expected here any more. Where nobody
-// knows what was here, nothing can be expected there.
+// Two entries: what should be here is expected there, what is missing here included, and nothing is
+// expected here any more. Where nobody knows what was here, nothing can be expected there.
 void Rehome(const PermitOptions& options, const BalanceRow& balance, OperatorEntry entry,
             std::vector<OperatorEntry>& entries) {
   Document detail{{"kind", "rehomed_away"}, {"reason", options.reason}, {"to", options.to_server}};
@@ -71,7 +71,7 @@ void Rehome(const PermitOptions& options, const BalanceRow& balance, OperatorEnt
   detail = {{"kind", "rehomed"},
             {"reason", options.reason},
             {"from", balance.server},
-            {"events", *balance.actual}};
+            {"events", *balance.actual + balance.missing}};
   entry.server = options.to_server;
   entry.detail = Write(detail, -1);
   entries.push_back(entry);
@@ -130,8 +130,12 @@ Result<void> CheckPermit(const PermitOptions& options) {
   if (rehomed && (options.server.empty() || options.to_server.empty())) {
     return wrong("--kind rehomed needs --server FROM and --to SERVER");
   }
-  if (decrease && options.events <= 0) {
-    return wrong("--events says how many events may disappear, at least 1");
+  if (rehomed && options.server == options.to_server) {
+    return wrong("--to must be another server than --server");
+  }
+  constexpr int64_t kMostEvents = int64_t{1} << 53;
+  if (decrease && (options.events <= 0 || options.events > kMostEvents)) {
+    return wrong("--events says how many events may disappear, from 1 to 2^53");
   }
   if (!decrease && options.events != 0) return wrong("--events is for --kind decrease");
   if (!rehomed && !options.to_server.empty()) return wrong("--to is for --kind rehomed");
@@ -140,6 +144,12 @@ Result<void> CheckPermit(const PermitOptions& options) {
   }
   if (!options.expires.empty() && !ParseTime(options.expires)) {
     return wrong(options.expires + " is no time; write 2016-02-22T17:00:00Z");
+  }
+  if (!options.expires.empty() && *ParseTime(options.expires) <= SystemClock().Now()) {
+    return wrong("--expires " + options.expires + " is over: nothing would be permitted");
+  }
+  if (options.reason.find_first_not_of(" \t\n") == std::string::npos) {
+    return wrong("--reason says why, for whoever asks later");
   }
   return {};
 }

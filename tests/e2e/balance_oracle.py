@@ -80,12 +80,13 @@ def book_run(run, balance, watched, row):
     balance.written_only = balance.written_only or not complete
 
     read = before if existing is None else existing
-    deleted = run["deleted"]
+    duplicates, deleted = run["duplicates"], run["deleted"]
     if fresh is not None:
-        deleted = min(deleted, max(0, read + fresh - run["duplicates"]))
-    booked["overstated"] = run["deleted"] - deleted
+        duplicates = min(duplicates, read + fresh)
+        deleted = min(deleted, read + fresh - duplicates)
+    booked["overstated"] = run["duplicates"] - duplicates + run["deleted"] - deleted
     unread = before - read
-    dropped = read + (fresh or 0) + run["recovered"] - run["duplicates"] - deleted - run["written"]
+    dropped = read + (fresh or 0) + run["recovered"] - duplicates - deleted - run["written"]
     if fresh is None:
         dropped = max(0, dropped)
     net = unread + dropped
