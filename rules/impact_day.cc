@@ -4,6 +4,7 @@
 #include <map>
 #include <tuple>
 
+#include "monitor/balance.h"
 #include "monitor/counts.h"
 
 namespace {
@@ -16,11 +17,34 @@ struct Candidate {
   bool serving = false;
 };
 
+// Nobody counted what should be there, as where a log tells of segments alone: what the copy with
+// the least loss lost is the least that is missing.
+void JudgeUncounted(Candidate& candidate) {
+  const auto least = std::min_element(candidate.copies.begin(), candidate.copies.end(),
+                                      [](const LostCopy* a, const LostCopy* b) {
+                                        return a->balance->missing < b->balance->missing;
+                                      });
+  candidate.events.missing = candidate.events.expected = (*least)->balance->missing;
+  candidate.events.certain = false;
+}
+
+// What a gap took with it besides, nobody saw.
+bool LostInGap(const LostCopy& copy) {
+  return std::any_of(copy.losses.begin(), copy.losses.end(), [](const StandingLoss& loss) {
+    return loss.row->cause == NameOf(Cause::kLostInGap);
+  });
+}
+
 void Judge(Candidate& candidate) {
+  const bool counted =
+      std::any_of(candidate.copies.begin(), candidate.copies.end(),
+                  [](const LostCopy* copy) { return copy->balance->expected.has_value(); });
+  if (!counted) return JudgeUncounted(candidate);
   int64_t held = 0;
   for (const LostCopy* copy : candidate.copies) {
     const BalanceRow& row = *copy->balance;
-    if (row.verdict == "unknown" || row.uncertain) candidate.events.certain = false;
+    if (row.verdict == "unknown" || row.uncertain || LostInGap(*copy))
+      candidate.events.certain = false;
     if (!row.expected) continue;
     candidate.events.expected = std::max(candidate.events.expected, *row.expected);
     if (row.actual) held = std::max(held, std::min(*row.actual, *row.expected));

@@ -161,6 +161,48 @@ TEST_CASE("a copy without a known count takes part as unknown, not as 0", "[impa
   CHECK_FALSE(impact.totals.events.certain);
 }
 
+TEST_CASE("a loss in a gap is a lower bound", "[impact]") {
+  Fleet fleet;
+  fleet.Copy("data-1", 107, 7);
+  fleet.Loss(kNoon, 100).cause = "lost_in_gap";
+  CHECK_FALSE(fleet.Compute().totals.events.certain);
+}
+
+TEST_CASE("a copy that lost, and of which not all is known, makes its day uncertain", "[impact]") {
+  Fleet fleet;
+  fleet.Copy("data-1", 107, 7).uncertain = true;
+  fleet.Loss(kNoon, 100);
+  CHECK_FALSE(fleet.Compute().totals.events.certain);
+}
+
+TEST_CASE("where nobody counted what should be there, at least what was lost is missing",
+          "[impact]") {
+  Fleet fleet;
+  BalanceRow& copy = fleet.Copy("data-1", 107, 7);
+  copy.expected.reset();
+  copy.actual.reset();
+  fleet.Loss(kNoon, 100);
+  const Impact impact = fleet.Compute();
+  CHECK(impact.totals.events.missing == 100);
+  CHECK_FALSE(impact.totals.events.certain);
+  REQUIRE(impact.incidents.size() == 1);
+  CHECK(impact.incidents[0].events_missing == 100);
+}
+
+TEST_CASE("of several formats that serve customers the worst stands for the day", "[impact]") {
+  Fleet fleet;
+  fleet.Serving("row");
+  fleet.Serving("columnar");
+  fleet.Copy("data-1", 107, 67, "2016-02-22", "row");
+  fleet.Loss(kNoon, 40);
+  fleet.Copy("data-1", 107, 7, "2016-02-22", "columnar");
+  fleet.Loss(kNoon, 100);
+  const Impact impact = fleet.Compute();
+  CHECK(impact.totals.events.missing == 100);
+  REQUIRE(impact.projects.size() == 1);
+  CHECK(impact.projects[0].days[0].format == "columnar");
+}
+
 TEST_CASE("what nobody watched makes the totals uncertain", "[impact]") {
   Fleet fleet;
   BlindRow blind;

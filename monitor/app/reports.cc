@@ -118,11 +118,17 @@ std::string VersionsOf(const ImpactIncident& incident) {
   return "version " + incident.version + ", after " + incident.previous_version;
 }
 
-void PrintIncident(const ImpactIncident& incident) {
+bool CustomersMissNone(const Impact& impact) {
+  return impact.totals.project_days == 0 && impact.other_units.empty();
+}
+
+void PrintIncident(const Impact& impact, const ImpactIncident& incident) {
   // A project-day is counted where its loss began, so that a later incident may add none.
-  const std::string lost = incident.events_missing == 0
-                               ? "no more than is counted above"
-                               : Grouped(incident.events_missing) + " " + incident.unit;
+  std::string lost = Grouped(incident.events_missing) + " " + incident.unit;
+  if (incident.events_missing == 0) {
+    lost = CustomersMissNone(impact) ? "nothing that no other copy holds"
+                                     : "no more than is counted above";
+  }
   std::printf("  %s by %s, since %s\n    %s, on %s, of %s; incident %s\n", incident.cause.c_str(),
               Printable(VersionsOf(incident)).c_str(), FormatTime(incident.first_at).c_str(),
               Printable(lost).c_str(), CountOf(incident.servers, "server").c_str(),
@@ -157,6 +163,25 @@ std::string Ignorance(const ImpactFilter& filter) {
   return "nothing is known of " + filter.project + ": no run of it is in the ledger";
 }
 
+void PrintLosses(const Impact& impact, const Document& document) {
+  const bool none = CustomersMissNone(impact);
+  if (none) {
+    std::printf("no customer misses events, since another copy holds what these lack: %s%s\n",
+                CountOf(static_cast<int64_t>(impact.partitions.size()), "partition").c_str(),
+                impact.totals.events.certain ? "" : ", as far as the ledger can tell");
+  }
+  if (impact.totals.project_days != 0) PrintTotals(impact.totals);
+  for (const ImpactTotals& other : impact.other_units) PrintTotals(other);
+  for (const ImpactIncident& incident : impact.incidents) PrintIncident(impact, incident);
+  std::printf("\n");
+  if (none) {
+    return PrintDocument(document, document["partitions"], "table",
+                         {"server", "project", "day", "format", "missing", "expected", "cause"});
+  }
+  PrintDocument(document, document["projects"], "table",
+                {"project", "events_missing", "events_expected", "certain"});
+}
+
 void PrintImpact(const Impact& impact, const Document& document) {
   const ImpactFilter& filter = impact.window;
   const bool narrowed = filter.since || filter.until || !filter.version.empty();
@@ -166,12 +191,7 @@ void PrintImpact(const Impact& impact, const Document& document) {
     std::printf("%s%s\n", narrowed ? "no loss was found there" : "no events are missing",
                 impact.totals.events.certain ? "" : ", as far as the ledger can tell");
   } else {
-    if (impact.totals.project_days != 0) PrintTotals(impact.totals);
-    for (const ImpactTotals& other : impact.other_units) PrintTotals(other);
-    for (const ImpactIncident& incident : impact.incidents) PrintIncident(incident);
-    std::printf("\n");
-    PrintDocument(document, document["projects"], "table",
-                  {"project", "events_missing", "events_expected", "certain"});
+    PrintLosses(impact, document);
   }
   PrintUnknown(impact);
 }
