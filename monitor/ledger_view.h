@@ -64,6 +64,9 @@ class LedgerView {
   [[nodiscard]] Result<void> FactsAfter(int64_t seq, int64_t limit, const TakeFact& take);
   // Sequence of the newest fact, 0: none.
   [[nodiscard]] Result<int64_t> HeadSeq();
+  // Why it cannot be all that was written: the head that is kept beside it is ahead of it, since
+  // it was cut back, or restored from an older copy. Empty: nothing says so.
+  [[nodiscard]] Result<std::string> LostCommits();
 
  private:
   LedgerView(std::string path, Database database);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "monitor/hash_chain.h"
 #include "monitor/ledger_view.h"
 #include "monitor/ledger_view_cells.h"
 
@@ -33,6 +34,15 @@ constexpr const char* kNeverRead =
 
 Result<std::vector<BlindRow>> LedgerView::Blind(std::string_view project) {
   std::vector<BlindRow> rows;
+  const auto lost = LostCommits();
+  if (!lost) return tl::unexpected<Error>(lost.error());
+  if (!lost->empty()) {
+    BlindRow row;
+    row.server = server_;
+    row.source = path_;
+    row.reason = *lost;
+    rows.push_back(std::move(row));
+  }
   auto ok = Read([&] {
     AddGaps(project, rows);
     AddBlindAlerts(rows);
@@ -40,6 +50,17 @@ Result<std::vector<BlindRow>> LedgerView::Blind(std::string_view project) {
   });
   if (!ok) return tl::unexpected<Error>(ok.error());
   return rows;
+}
+
+Result<std::string> LedgerView::LostCommits() {
+  // In this order: a writer commits first.
+  const auto outside = ReadHead(path_ + ".head");
+  if (!outside) return outside.error().message;
+  const auto ends = HeadSeq();
+  if (!ends) return tl::unexpected<Error>(ends.error());
+  if (outside->ledger_id != ledger_id_ || outside->seq <= *ends) return std::string();
+  return "the ledger ends at fact " + std::to_string(*ends) + ", but " +
+         std::to_string(outside->seq) + " had been committed: what came after it is lost here";
 }
 
 void LedgerView::AddGaps(std::string_view project, std::vector<BlindRow>& rows) {

@@ -258,6 +258,22 @@ TEST_CASE("words of a permit that contradict each other are exit 2", "[command_l
   CHECK(Contains(permit({"acme", "--events", "5", "--expires", "never"}), "never is no time"));
 }
 
+TEST_CASE("a ledger that lost its newest commits is never said to be clear", "[command_line]") {
+  Files files;
+  std::ofstream(files.log) << Line("12:00", 0, 100, 100);
+  Run({"ingest", "--quiet", "--config", files.config, "--ledger", files.ledger, files.log});
+  RunRollcall({"backup", "--ledger", files.ledger, files.directory / "old.db"});
+  std::ofstream(files.log, std::ios::app) << Line("13:00", 0, 5, 5);
+  Run({"ingest", "--quiet", "--config", files.config, "--ledger", files.ledger, files.log});
+  for (const char* beside : {"-wal", "-shm"}) std::filesystem::remove(files.ledger + beside);
+  std::filesystem::rename(files.directory / "old.db", files.ledger);
+  const CapturedRun impact = RunRollcall({"impact", "--ledger", files.ledger});
+  CHECK(Contains(impact.out, "no events are missing, as far as the ledger can tell"));
+  CHECK(Contains(impact.out, "the ledger ends at fact 1, but 2 had been committed"));
+  const CapturedRun alerts = RunRollcall({"alerts", "--ledger", files.ledger});
+  CHECK(Contains(alerts.err, "the ledger ends at fact 1, but 2 had been committed"));
+}
+
 TEST_CASE("what is missing on a server is expected on the one that it is re-homed to",
           "[command_line]") {
   Files files;

@@ -124,6 +124,7 @@ TEST_CASE("a timeline can be narrowed to one server", "[verbs]") {
 TEST_CASE("a timeline of a project that nobody knows says so", "[verbs]") {
   Site site;
   CHECK(site.Ask({"timeline", "nobody"}).out == "nothing is known of nobody\n");
+  CHECK(site.Ask({"timeline", "nobody"}).code == 4);
   CHECK(site.Document({"timeline", "nobody"}) == Json::array());
 }
 

@@ -43,6 +43,13 @@ Result<Ledgers> Open(const Settings& settings) {
   auto views = OpenLedgers(*files);
   if (views) views = WithoutCopies(std::move(*views));
   if (!views) return tl::unexpected<Error>(views.error());
+  for (LedgerView& view : *views) {
+    const auto lost = view.LostCommits();
+    if (!lost) return tl::unexpected<Error>(lost.error());
+    if (lost->empty()) continue;
+    std::fprintf(stderr, "rollcall: warning: %s: %s\n", Printable(view.path()).c_str(),
+                 lost->c_str());
+  }
   return Ledgers{std::move(*config), std::move(*views)};
 }
 
@@ -234,7 +241,7 @@ int Timeline(const Settings& settings, const TimelineOptions& options) {
   const Document document = TimelineDocument(*input);
   if (document.empty() && settings.format == "table") {
     std::printf("nothing is known of %s\n", Printable(options.project).c_str());
-    return kDone;
+    return kCannotTell;
   }
   Document rows = document;
   for (Document& row : rows) {
@@ -244,7 +251,7 @@ int Timeline(const Settings& settings, const TimelineOptions& options) {
                 {"at",         "kind",    "server",    "day",      "format",  "lost",    "missing",
                  "cause",      "note",    "before",    "existing", "fresh",   "written", "version",
                  "duplicates", "deleted", "recovered", "run",      "verdict", "unit"});
-  return kDone;
+  return document.empty() ? kCannotTell : kDone;
 }
 
 int ReportImpact(const Settings& settings, const ImpactOptions& options) {
