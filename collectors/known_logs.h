@@ -28,6 +28,8 @@ struct KnownLog {
   void Advance(const LogAnchor& tail);
 };
 
+inline constexpr std::string_view kUnreadableArchive = "compressed in a way that cannot be read";
+
 // What a file's content is, as far as the question which log it holds needs.
 struct LogContent {
   std::string head;  // its first bytes, up to 1 KiB
@@ -50,6 +52,7 @@ class KnownLogs {
   // Reads the head, and what the anchors of logs with this head cover. Archives are read to their
   // end.
   LogContent Examine(LogInput& input, const FileState& state) const;
+  bool empty() const { return active_.empty() && retired_.empty(); }
   // Without those that are retired.
   const std::vector<std::unique_ptr<KnownLog>>& active() const { return active_; }
 

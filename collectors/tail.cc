@@ -36,7 +36,8 @@ Tail::Tail(int16_t source, std::vector<LogPattern> patterns, std::vector<LogPosi
     : options_(options),
       logs_(source, std::move(known)),
       files_(std::move(patterns), options.follow, options.clock),
-      next_log_id_(next_log_id) {}
+      next_log_id_(next_log_id),
+      is_new_(logs_.empty()) {}
 
 std::optional<TailEvent> Tail::Next() {
   for (;;) {
@@ -265,7 +266,7 @@ std::vector<TailProblem> Tail::Problems() const {
   }
   for (const ListedLog& log : files_.listing().logs) {
     if (log.unreadable_archive) {
-      problems.push_back({log.Path(), "compressed in a way that cannot be read", true});
+      problems.push_back({log.Path(), kUnreadableArchive, options_.follow});
     }
   }
   if (options_.follow && !files_.watch().problem().empty()) {

@@ -131,6 +131,7 @@ class Tail {
   void MournGoneFiles();
   void MournLostLogs();
   void ReportListing();
+  void ReportUnreadableArchives();
 
   TailOptions options_;
   KnownLogs logs_;
@@ -144,4 +145,5 @@ class Tail {
   bool must_list_ = true;
   bool must_look_ = false;
   bool idle_ = false;  // Next() had nothing
+  bool is_new_;        // nothing of the source was read before, and it was not yet listed
 };

@@ -283,4 +283,14 @@ void Tail::ReportListing() {
     Blind(problem.path, nullptr, Time{}, problem.reason);
   }
   listing_reported_ = std::move(now);
+  ReportUnreadableArchives();
+}
+
+// Of a source that is new, nothing of them was read under an earlier name. Later ones most likely
+// were: they are what a rotation makes of a log that is followed.
+void Tail::ReportUnreadableArchives() {
+  if (!std::exchange(is_new_, false)) return;
+  for (const ListedLog& log : files_.listing().logs) {
+    if (log.unreadable_archive) Blind(log.Path(), nullptr, Time{}, kUnreadableArchive);
+  }
 }

@@ -53,6 +53,22 @@ void ContinueIn(const std::string& name, const std::string& archive, bool commit
 
 }  // namespace
 
+TEST_CASE("an archive that cannot be read is blind where nothing of the source was read before",
+          "[tail]") {
+  TemporaryDirectory dir;
+  Write(dir / "x.log.1.xz",
+        "\xfd"
+        "7zXZ");
+  Write(dir / "x.log", Lines("a", 10));
+  Rig rig({dir / "x.log"});
+  rig.Read();
+  CHECK(rig.Contents() == Strings{Lines("a", 10)});
+  CHECK(rig.BlindReasons() == Strings{"compressed in a way that cannot be read"});
+  rig.Restart();
+  rig.Read();
+  CHECK(rig.blind.size() == 1);
+}
+
 TEST_CASE("a gz continues the plain log it was made of", "[tail]") {
   ContinueIn("x.log.1.gz", Gzip(Lines("a", 10'000)));
 }
