@@ -96,7 +96,10 @@ std::string NoteOf(const Document& entry) {
     return "read " + Grouped(entry["existing"].get<int64_t>()) + " of " +
            Grouped(entry["before"].get<int64_t>());
   }
-  if (kind == "alert") return text(entry, "state") + ": " + text(entry, "summary");
+  if (kind == "alert") {
+    const std::string state = text(entry, "state"), summary = text(entry, "summary");
+    return summary.starts_with(state + ": ") ? summary : state + ": " + summary;
+  }
   if (kind == "blind") return text(entry, "reason");
   if (!entry.contains("detail")) return {};
   const Document& detail = entry["detail"];
