@@ -98,6 +98,7 @@ Result<std::unique_ptr<Ledger>> Ledger::Open(const Options& options, const Confi
   auto ready = Migrate(*database);
   if (ready) {
     Configure(*database, bulk_fresh);
+    if (!options.durable) database->Execute("PRAGMA synchronous = OFF");
     ready = database->Check();
   }
   if (!ready) {

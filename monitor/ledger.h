@@ -38,8 +38,9 @@ class Ledger {
  public:
   struct Options {
     std::string path;
-    std::string server;  // of facts that name none
-    bool bulk = false;   // backfill: balances are written in large steps (see FinishBulk)
+    std::string server;   // of facts that name none
+    bool bulk = false;    // backfill: balances are written in large steps (see FinishBulk)
+    bool durable = true;  // false: will be thrown away, so nothing waits for the disk
     size_t cached_partitions = 32'768;
   };
   // `config` and `rules` must outlive the ledger.

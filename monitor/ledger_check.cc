@@ -30,6 +30,66 @@ void CheckPages(Database& database, Findings& findings) {
   }
 }
 
+using Objects = std::map<std::string, std::string>;  // SQL by type and name
+
+Objects ObjectsOf(Database& database) {
+  Objects objects;
+  Statement rows = database.Prepare(
+      "SELECT type || ' ' || name, tbl_name || ': ' || coalesce(sql, '') FROM sqlite_schema");
+  rows.Bind({});
+  while (rows.Step()) objects[std::string(rows.Text(0))] = std::string(rows.Text(1));
+  return objects;
+}
+
+// Of a new ledger.
+const Objects& OwnObjects() {
+  static const Objects kObjects = [] {
+    auto fresh = Database::Open(":memory:", Database::Mode::kCreate);
+    return fresh && Migrate(*fresh) ? ObjectsOf(*fresh) : Objects();
+  }();
+  return kObjects;
+}
+
+// Tables, views and triggers are as this version makes them: a trigger that is gone no longer
+// protects the facts, a view that was changed lies to people.
+void CheckObjects(Database& database, Findings& findings) {
+  const Objects& ours = OwnObjects();
+  const Objects theirs = ObjectsOf(database);
+  for (const auto& [name, sql] : ours) {
+    const auto found = theirs.find(name);
+    if (found == theirs.end()) findings.push_back(name + " is gone");
+    if (found != theirs.end() && found->second != sql) findings.push_back(name + " was changed");
+  }
+  for (const auto& [name, sql] : theirs) {
+    if (!ours.contains(name)) findings.push_back(name + " is not of rollcall's making");
+  }
+}
+
+constexpr int kFirstHashed = 1, kDerivedFrom = 23;  // columns of a fact: kind to detail
+
+// What the columns are stored as; to be asked before they are read as something else.
+std::array<Cell::Kind, kFactColumns> KindsOf(const Statement& stored) {
+  std::array<Cell::Kind, kFactColumns> kinds{};
+  for (int i = 0; i < kDerivedFrom; ++i) kinds[static_cast<size_t>(i)] = stored.Value(i).kind();
+  return kinds;
+}
+
+// Whether the columns that are hashed hold exactly what a ledger writes of this row: the hash takes
+// ids by 32 bits, and a number like its text.
+bool IsAsWritten(const Statement& stored, const std::array<Cell::Kind, kFactColumns>& kinds,
+                 const FactRow& row) {
+  constexpr int64_t kMaxId = 0xffffffff;
+  std::array<Cell, kFactColumns> cells;
+  FillFactCells(row, cells.data());
+  for (int i = kFirstHashed; i < kDerivedFrom; ++i) {
+    const Cell& cell = cells[static_cast<size_t>(i)];
+    if (kinds[static_cast<size_t>(i)] != cell.kind()) return false;
+    if (cell.kind() == Cell::Kind::kInteger && stored.Integer(i) != cell.integer()) return false;
+    if (cell.kind() == Cell::Kind::kText && stored.Text(i) != cell.text()) return false;
+  }
+  return row.log <= kMaxId && row.version <= kMaxId && row.path <= kMaxId;
+}
+
 // Recomputes every link. Facts and names are read once, in order, beside the commits. `head` is
 // where the chain ends; `at_outside` is true when it passes through the head kept outside.
 void CheckChain(Database& database, const LedgerHead& outside, LedgerHead& head, bool& at_outside,
@@ -42,23 +102,35 @@ void CheckChain(Database& database, const LedgerHead& outside, LedgerHead& head,
   names.Bind({});
   facts.Bind({});
   bool name = names.Step(), fact = facts.Step();
-  int64_t expected_seq = 1;
+  int64_t expected_seq = 1, sealed_name = 0;
   while (commits.Step()) {
     const int64_t last_seq = commits.Integer(0), last_name = commits.Integer(1);
     std::string added;
     AppendTimeForHash(commits.Integer(2), added);
     for (; name && names.Integer(0) <= last_name; name = names.Step()) {
-      AppendNameForHash(names.Integer(0), names.Text(1), added);
+      sealed_name = names.Integer(0);
+      AppendNameForHash(sealed_name, names.Text(1), added);
     }
     for (; fact && facts.Integer(0) <= last_seq; fact = facts.Step()) {
       std::deque<std::string> storage;
+      const auto kinds = KindsOf(facts);
       const FactRow row = ReadFactRow(facts, storage);
       if (row.seq != expected_seq) {
         findings.push_back("facts " + std::to_string(expected_seq) + " to " +
                            std::to_string(row.seq - 1) + " are gone");
       }
+      if (!IsAsWritten(facts, kinds, row)) {
+        findings.push_back("fact " + std::to_string(row.seq) + " is not as rollcall writes it");
+      }
       expected_seq = row.seq + 1;
       AppendForHash(row, added);
+    }
+    if (last_seq >= expected_seq) {
+      findings.push_back("facts " + std::to_string(expected_seq) + " to " +
+                         std::to_string(last_seq) + " are gone");
+    }
+    if (last_name != sealed_name) {
+      findings.push_back("name " + std::to_string(last_name) + " is gone");
     }
     const ChainLink link = NextLink(head.chain, added);
     if (Bytes(link) != commits.Text(3)) {
@@ -80,11 +152,17 @@ std::string LedgerId(Database& database) {
   return id.Bind({}).Step() ? std::string(id.Text(0)) : std::string();
 }
 
-// The head outside may lag behind after a power cut; it may not lie beside the chain.
+// The head outside may lag behind after a power cut; it may not lie beside the chain. Without it
+// nobody can tell a whole ledger from one that was cut back.
 void CheckHeadFile(const LedgerHead& outside, const LedgerHead& head, bool at_outside,
                    Findings& findings) {
-  if (outside.seq == 0) return;
-  if (outside.ledger_id != head.ledger_id) {
+  if (head.seq == 0 && outside.seq == 0) return;
+  if (outside.seq == 0) {
+    findings.push_back(
+        "there is no head beside the ledger (FILE.head), so its newest commits may be missing: "
+        "copy "
+        "both, or make the copy with `rollcall backup`");
+  } else if (outside.ledger_id != head.ledger_id) {
     findings.push_back("the head beside the ledger is that of another one");
   } else if (outside.seq > head.seq) {
     findings.push_back("the ledger ends at fact " + std::to_string(head.seq) + ", its head says " +
@@ -96,6 +174,22 @@ void CheckHeadFile(const LedgerHead& outside, const LedgerHead& head, bool at_ou
 }
 
 void CheckTiling(Database& database, Findings& findings) {
+  Statement ends = database.Prepare(
+      "SELECT path, position, (SELECT coalesce(max(\"end\"), 0) FROM read_range WHERE log = "
+      "log.id) "
+      "AS \"end\" FROM log WHERE position <> \"end\"");
+  ends.Bind({});
+  while (ends.Step()) {
+    findings.push_back(std::string(ends.Text(0)) + ": read to byte " +
+                       std::to_string(ends.Integer(1)) + ", but its ranges end at " +
+                       std::to_string(ends.Integer(2)));
+  }
+  Statement homeless =
+      database.Prepare("SELECT DISTINCT log FROM read_range WHERE log NOT IN (SELECT id FROM log)");
+  homeless.Bind({});
+  while (homeless.Step()) {
+    findings.push_back("log " + std::to_string(homeless.Integer(0)) + " is gone");
+  }
   Statement gaps =
       database.Prepare("SELECT path, begin, gap_before FROM read_ranges WHERE gap_before <> 0");
   gaps.Bind({});
@@ -213,6 +307,7 @@ class Replay {
 Result<void> BeginScratch(const std::string& path, Database& from) {
   auto scratch = Database::Open(path, Database::Mode::kCreate);
   if (!scratch) return tl::unexpected<Error>(scratch.error());
+  scratch->Execute("PRAGMA synchronous = OFF");
   if (auto ok = Migrate(*scratch); !ok) return ok;
   scratch->Execute("BEGIN");
   Statement names = from.Prepare("SELECT id, text FROM name ORDER BY id");
@@ -228,7 +323,8 @@ struct Derived {
   std::string_view name;
   std::string_view sql;
 };
-constexpr std::array<Derived, 8> kDerived = {{
+constexpr std::array<Derived, 10> kDerived = {{
+    {"progress", "SELECT value FROM meta WHERE key = 'balances_through'"},
     {"runs",
      "SELECT seq, previous, before, missing, lost, cause, marks, epoch FROM fact ORDER BY seq"},
     // Without the bit that says whether an alert is open.
@@ -238,6 +334,8 @@ constexpr std::array<Derived, 8> kDerived = {{
     {"gaps",
      "SELECT source, epoch, blind, reason, began, ended, log, position, seq, logged_until FROM gap "
      "ORDER BY source, epoch"},
+    // Which run was the last there also depends on when rollcall was restarted.
+    {"outputs", "SELECT server, format, directory, runs FROM output ORDER BY 1, 2, 3"},
     {"segments", "SELECT * FROM segment ORDER BY project, day, format, server, name"},
     {"permits", "SELECT * FROM permit ORDER BY project, day, format, server, seq"},
     {"totals", "SELECT * FROM tally ORDER BY format"},
@@ -277,6 +375,7 @@ Result<std::vector<std::string>> CheckLedger(const std::string& path) {
   bool at_outside = false;
   database->Execute("BEGIN");  // one state, also while `watch` writes
   CheckPages(*database, findings);
+  CheckObjects(*database, findings);
   CheckTiling(*database, findings);
   head.ledger_id = LedgerId(*database);
   const size_t before = findings.size();
@@ -297,7 +396,7 @@ Result<std::vector<std::string>> CheckRebuild(const std::string& path, const std
   Findings findings;
   if (auto ok = BeginScratch(scratch, *database); !ok) return tl::unexpected<Error>(ok.error());
   {
-    auto ledger = Ledger::Open({scratch, config.server, true}, rebuilt, rules);
+    auto ledger = Ledger::Open({scratch, config.server, true, false}, rebuilt, rules);
     if (!ledger) return tl::unexpected<Error>(ledger.error());
     auto done = Replay(*database, **ledger).Run();
     if (done) done = (*ledger)->FinishBulk();

@@ -16,8 +16,15 @@ struct ClosedLedger {
   void Damage(const char* sql) {
     auto database = Database::Open(path, Database::Mode::kReadWrite);
     REQUIRE(database);
+    std::string triggers;
+    {
+      Statement made = database->Prepare("SELECT sql FROM sqlite_schema WHERE type = 'trigger'");
+      made.Bind({});
+      while (made.Step()) triggers += std::string(made.Text(0)) + ";";
+    }
     database->Execute("DROP TRIGGER fact_is_final; DROP TRIGGER fact_is_kept");
     database->Execute(sql);
+    database->Execute(triggers.c_str());
     REQUIRE(database->Check());
   }
   size_t Findings() {

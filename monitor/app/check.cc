@@ -8,6 +8,7 @@
 
 #include "monitor/app/output.h"
 #include "monitor/config_text.h"
+#include "monitor/hash_chain.h"
 #include "monitor/ledger_check.h"
 #include "monitor/ledger_view.h"
 #include "monitor/sqlite.h"
@@ -84,6 +85,25 @@ Result<std::vector<std::string>> FindingsOf(const std::string& ledger, bool rebu
   return findings;
 }
 
+// Of a copy that nobody writes: where its chain ends, kept beside it as with every ledger.
+Result<void> WriteHeadOf(const std::string& file, const std::string& head_file) {
+  auto copy = Database::Open(file, Database::Mode::kCopy);
+  if (!copy) return tl::unexpected<Error>(copy.error());
+  LedgerHead head;
+  {
+    Statement id = copy->Prepare("SELECT value FROM meta WHERE key = 'ledger_id'");
+    Statement last =
+        copy->Prepare("SELECT last_seq, chain FROM commits ORDER BY last_seq DESC LIMIT 1");
+    if (id.Bind({}).Step()) head.ledger_id = std::string(id.Text(0));
+    if (last.Bind({}).Step()) {
+      head.seq = last.Integer(0);
+      head.chain = LinkFrom(last.Text(1));
+    }
+  }
+  if (auto ok = copy->Check(); !ok) return ok;
+  return WriteHead(head_file, head);
+}
+
 }  // namespace
 
 int CheckConfigVerb(const Settings& settings) {
@@ -145,6 +165,10 @@ int Backup(const Settings& settings, const std::string& file) {
   const std::string partial = file + ".partial";
   fs::remove(partial, failed);
   if (auto done = database->BackUpTo(partial); !done) {
+    fs::remove(partial, failed);
+    return Report(done.error());
+  }
+  if (auto done = WriteHeadOf(partial, file + ".head"); !done) {
     fs::remove(partial, failed);
     return Report(done.error());
   }
