@@ -23,10 +23,10 @@ void AppendNameForHash(int64_t id, std::string_view text, std::string& out) {
 
 ChainLink NextLink(const ChainLink& previous, std::string_view added) {
   // EVP_sha256() would look for its implementation each time.
-  static EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  static EVP_MD* const kSha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   ChainLink link{};
   EVP_MD_CTX* context = EVP_MD_CTX_new();
-  EVP_DigestInit_ex(context, sha256, nullptr);
+  EVP_DigestInit_ex(context, kSha256, nullptr);
   EVP_DigestUpdate(context, previous.data(), previous.size());
   EVP_DigestUpdate(context, added.data(), added.size());
   EVP_DigestFinal_ex(context, link.data(), nullptr);
