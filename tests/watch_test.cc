@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <spdlog/spdlog.h>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
@@ -22,6 +23,8 @@ namespace {
 class RunningWatch {
  public:
   RunningWatch() {
+    // Made at its first use, in a library whose locks the thread sanitizer does not see.
+    spdlog::default_logger_raw();
     Configure("existing");
     settings_.config_file = directory_ / "rollcall.yml";
     Restart();
