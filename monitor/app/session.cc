@@ -21,7 +21,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int64_t kBatchBytes = 1 << 20;
-constexpr milliseconds kCommitInterval{100};
+constexpr milliseconds kCommitInterval{50};
 constexpr milliseconds kTick{1000};
 
 // DESIGN section 10: stop growing before the disk has less than 5 % or 1 GiB free.

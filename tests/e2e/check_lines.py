@@ -206,6 +206,7 @@ def fact_of(source, line):
     if fact["project"] is None:
         raise Impossible("no project")
     fact["at"] = time_of(source, value_of("time"))
+    fact["format"] = fact["format"] or "-"
     fact["day"] = "-" if source["day_format"] == "-" else day_of(source, value_of("day"))
     for field in COUNTS:
         value = value_of(field)
