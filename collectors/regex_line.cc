@@ -149,8 +149,8 @@ int RegexLine::Compiled::MatchInWindows(std::string_view line) {
   const Effort effort;
   int found = PCRE2_ERROR_NOMATCH;
   for (size_t begin = 0; begin <= line.size() && found == PCRE2_ERROR_NOMATCH; begin += window) {
-    size_t first = begin;  // not within a character
-    while (first < line.size() && (line[first] & 0xC0) == 0x80) ++first;
+    size_t first = begin;  // not within a character; 0 stays, as there all characters are looked at
+    while (first > 0 && first < line.size() && (line[first] & 0xC0) == 0x80) ++first;
     pcre2_set_offset_limit(context_.get(), begin + window - 1);
     found = effort.Exceeds(kPatience) ? PCRE2_ERROR_MATCHLIMIT : MatchFrom(line, first);
   }

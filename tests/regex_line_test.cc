@@ -58,6 +58,7 @@ TEST_CASE("classes take characters of more than one byte", "[regex_line]") {
 
 TEST_CASE("bytes that are no UTF-8 break nothing", "[regex_line]") {
   CHECK(Read("^(?P<a>.)x", "\xC3x") == "gave up");
+  CHECK(Read(R"(\X(?P<a>G))", "\xb0" + std::string(2'000, '\xff')) == "gave up");
   CHECK(Read("(?P<a>x+)", "\xFFxx\xC3") == "gave up");
   CHECK(Read("(?P<a>n=1)", std::string(5000, 'x') + "\xC3") == "gave up");
 }
