@@ -9,6 +9,8 @@
 
 namespace {
 
+// While a log is followed, lines that belong together come within moments.
+constexpr std::chrono::minutes kPatience(10);
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 // The name that a log had before it was rotated: all that ever had it follow one another.
@@ -37,14 +39,15 @@ Result<std::unique_ptr<CompactionLog>> CompactionLog::Open(
   auto tail = Tail::Open(index, paths, std::move(known), options, next_log_id);
   if (!tail) return Within(config.name, tail.error());
   return std::unique_ptr<CompactionLog>(new CompactionLog(
-      index, config, std::move(*parser), std::move(*tail), make_joiner, positions));
+      index, config, options, std::move(*parser), std::move(*tail), make_joiner, positions));
 }
 
-CompactionLog::CompactionLog(int16_t index, const CompactionLogConfig& config, LineParser parser,
-                             Tail tail, MakeJoiner make_joiner,
-                             const std::vector<LogPosition>& known)
+CompactionLog::CompactionLog(int16_t index, const CompactionLogConfig& config,
+                             const TailOptions& options, LineParser parser, Tail tail,
+                             MakeJoiner make_joiner, const std::vector<LogPosition>& known)
     : index_(index),
       config_(config),
+      options_(options),
       parser_(std::move(parser)),
       tail_(std::move(tail)),
       make_joiner_(make_joiner) {
@@ -55,7 +58,7 @@ CompactionLog::CompactionLog(int16_t index, const CompactionLogConfig& config, L
   }
   for (const LogPosition& position : known) {
     if (position.finished && newest_[FirstName(position.path)] != position.log) continue;
-    suspended_[position.log] = {position.joiner_state, position.finished};
+    suspended_[position.log] = Suspend(position.joiner_state, position.finished);
   }
 }
 
@@ -85,6 +88,7 @@ bool CompactionLog::Fill(Batch& batch, size_t max_bytes) {
   std::vector<LogPosition> positions = tail_.TakePositions();
   KeepStates(positions);
   for (LogPosition& position : positions) AddPosition(std::move(position), batch);
+  if (!more) ReportWaiting(batch);
   last_facts_ = batch.facts.size() + batch.facts.size() / 8;
   last_text_ = batch.text.size() + batch.text.size() / 8;
   return more;
@@ -143,6 +147,10 @@ void CompactionLog::Quarantine(const LineOrigin& origin, int64_t length, std::st
 
 void CompactionLog::Blind(const TailEvent& event, Batch& batch) {
   if (make_joiner_) Missed(event);
+  AddBlind(event, batch);
+}
+
+void CompactionLog::AddBlind(const TailEvent& event, Batch& batch) const {
   nlohmann::json detail{{"reason", event.reason}, {"path", event.path}};
   if (event.from != Time{}) detail["from"] = FormatTime(event.from);
   if (event.to != Time{}) detail["to"] = FormatTime(event.to);
@@ -185,6 +193,37 @@ void CompactionLog::Missed(TailEvent event) {
   JoinerOf(event).Missed();
 }
 
+CompactionLog::Suspended CompactionLog::Suspend(std::string state, bool finished) const {
+  const auto joiner = make_joiner_(config_);
+  joiner->Restore(state);
+  return {std::move(state), finished, joiner->WaitingSince()};
+}
+
+std::optional<Time> CompactionLog::WaitingSince(uint32_t log) const {
+  if (const auto live = joiners_.find(log); live != joiners_.end()) {
+    return live->second->WaitingSince();
+  }
+  const auto kept = suspended_.find(log);
+  return kept == suspended_.end() ? std::nullopt : kept->second.waiting_since;
+}
+
+// Where all was read and a line still waits for another one, what it means is not known. Both ends
+// of the interval are of the log, so that it is the same fact whenever it is said again.
+void CompactionLog::ReportWaiting(Batch& batch) {
+  for (const auto& [name, log] : newest_) {
+    const auto since = WaitingSince(log);
+    if (!since || (options_.follow && options_.clock->Now() - *since < kPatience)) continue;
+    if (std::exchange(waits_told_[log], *since) == *since) continue;
+    TailEvent event;
+    event.log = log;
+    event.length = -1;
+    event.reason = "a line waits for another one that tells what it means";
+    event.path = name;
+    event.from = event.to = *since;
+    AddBlind(event, batch);
+  }
+}
+
 void CompactionLog::KeepStates(std::vector<LogPosition>& positions) {
   for (LogPosition& position : positions) {
     const auto joiner = joiners_.find(position.log);
@@ -193,7 +232,7 @@ void CompactionLog::KeepStates(std::vector<LogPosition>& positions) {
     if (!position.finished) continue;
     joiners_.erase(joiner);
     if (newest_[FirstName(position.path)] == position.log) {
-      suspended_[position.log] = {position.joiner_state, true};
+      suspended_[position.log] = Suspend(position.joiner_state, true);
     }
   }
 }

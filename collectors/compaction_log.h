@@ -40,30 +40,38 @@ class CompactionLog {
   struct Suspended {
     std::string state;
     bool finished = false;  // nothing more is to come, but its successor will need the state
+    std::optional<Time> waiting_since = {};  // Joiner::WaitingSince()
   };
 
-  CompactionLog(int16_t index, const CompactionLogConfig& config, LineParser parser, Tail tail,
-                MakeJoiner make_joiner, const std::vector<LogPosition>& known);
+  CompactionLog(int16_t index, const CompactionLogConfig& config, const TailOptions& options,
+                LineParser parser, Tail tail, MakeJoiner make_joiner,
+                const std::vector<LogPosition>& known);
   // Empty: it is lines to be parsed.
   std::string_view WhyBad(const TailEvent& event) const;
   void Lines(const TailEvent& event, Batch& batch);
   void Line(std::string_view line, const LineOrigin& origin, Joiner* joiner, Batch& batch);
   void Quarantine(const LineOrigin& origin, int64_t length, std::string_view reason, Batch& batch);
   void Blind(const TailEvent& event, Batch& batch);
+  void AddBlind(const TailEvent& event, Batch& batch) const;
   Joiner& JoinerOf(const TailEvent& event);
   void Missed(TailEvent event);
+  Suspended Suspend(std::string state, bool finished) const;
+  void ReportWaiting(Batch& batch);
+  std::optional<Time> WaitingSince(uint32_t log) const;
   void KeepStates(std::vector<LogPosition>& positions);
   void AddPosition(LogPosition position, Batch& batch);
   LineCounts& Counts(Batch& batch) const;
 
   const int16_t index_;
   const CompactionLogConfig& config_;
+  const TailOptions options_;
   LineParser parser_;
   Tail tail_;
   MakeJoiner make_joiner_;
   std::map<uint32_t, std::unique_ptr<Joiner>> joiners_;  // of logs being read
   std::map<uint32_t, Suspended> suspended_;
   std::map<std::string, uint32_t> newest_;  // log by the name that it had first
+  std::map<uint32_t, Time> waits_told_;  // by log: Joiner::WaitingSince() that is a blind interval
   int64_t read_bytes_ = 0;
   size_t last_facts_ = 0;  // room that the next batch will need
   size_t last_text_ = 0;

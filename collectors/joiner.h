@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,6 +35,9 @@ class Joiner {
   // Bytes of the log were lost or could not be read: what they said of things that go on is not
   // known.
   virtual void Missed() = 0;
+  // The logged time of the oldest line that was read and makes no fact before another one tells
+  // what it means, though it may tell of a loss; nothing: there is none.
+  virtual std::optional<Time> WaitingSince() const = 0;
   virtual std::string State() const = 0;
   virtual void Restore(std::string_view state) = 0;
 };

@@ -65,6 +65,7 @@ class Source {
       Batch batch;
       more = log_->Fill(batch, batch_bytes);
       for (const Fact& fact : batch.facts) {
+        if (fact.kind == FactKind::kBlind) blind.emplace_back(batch.View(fact.detail));
         if (fact.kind != FactKind::kSegmentsDeleted) continue;
         const json detail = json::parse(batch.View(fact.detail));
         reasons[detail["segments"][0]] = detail["reason"];
@@ -81,6 +82,7 @@ class Source {
 
   FakeClock clock;
   std::map<std::string, std::string> reasons;  // of deletions, by table
+  Strings blind;                               // details
 
  private:
   std::vector<std::string> paths_;
@@ -148,6 +150,45 @@ TEST_CASE("databases that one source reads know nothing of each other", "[joiner
   Append(dir / "ceph-osd.1.log", Flush(2, 14) + Deletion(2, 13));
   source.Read();
   CHECK(source.reasons.empty());
+}
+
+TEST_CASE("a deletion that waits for the end of its job when all was read is blind, once",
+          "[joiner]") {
+  TemporaryDirectory dir;
+  Source source({dir / "LOG"});
+  const std::string finished =
+      Event(2001, 3, "compaction_finished", {{"num_input_records", 5}, {"num_output_records", 0}});
+  Append(dir / "LOG", Flush(2, 11) + Event(2000, 3, "compaction_started", {{"files_L0", {11}}}) +
+                          Deletion(4, 11));
+  source.Read();
+  source.Read();
+  REQUIRE(source.blind.size() == 1);
+  CHECK(json::parse(source.blind[0])["reason"] ==
+        "a line waits for another one that tells what it means");
+  source.Start();
+  source.Read();
+  // What the ledger has already is known to it as the same fact.
+  REQUIRE(source.blind.size() == 2);
+  CHECK(source.blind[1] == source.blind[0]);
+  Append(dir / "LOG", finished);
+  source.Read();
+  CHECK(source.reasons == Reasons{{"11", "obsolete"}});
+  CHECK(source.blind.size() == 2);
+}
+
+TEST_CASE("a deletion just now may wait for the end of its job while the log is followed",
+          "[joiner]") {
+  TemporaryDirectory dir;
+  Source source({dir / "LOG"});
+  source.clock.since_boot =
+      std::chrono::milliseconds(1000) - std::chrono::milliseconds(1456160531000);
+  Append(dir / "LOG", Flush(2, 11) + Event(2000, 3, "compaction_started", {{"files_L0", {11}}}) +
+                          Deletion(4, 11));
+  source.Read();
+  CHECK(source.blind.empty());
+  source.clock.since_boot += std::chrono::minutes(10);
+  source.Read();
+  CHECK(source.blind.size() == 1);
 }
 
 TEST_CASE("a joiner is told of bytes that were lost", "[joiner]") {

@@ -453,6 +453,45 @@ TEST_CASE("a job installed just before a crash is told from a loss", "[rocksdb]"
   CHECK(OnlyDeletion(log)["reason"] == "interrupted_job");
 }
 
+TEST_CASE("what a job consumed that did not finish before the database was closed is unmerged",
+          "[rocksdb]") {
+  const JoinedLog log = JoinAfterFlushes(
+      {Event(2000, 4, "compaction_started", {{"files_L0", {11, 12}}}), Creation(2001, 4, 13, 11),
+       Deletion(2004, 4, 11), "x [db/db_impl/db_impl.cc:704] Shutdown complete"});
+  CHECK(OnlyDeletion(log)["segments"] == json{"11"});
+  CHECK(OnlyDeletion(log)["reason"] == "unmerged");
+  CHECK_FALSE(OnlyDeletion(log).contains("uncertain"));
+  REQUIRE(log.Of(FactKind::kFailedRun).size() == 1);
+  CHECK(log.Detail(log.Of(FactKind::kFailedRun)[0])["error"] ==
+        "not finished when the database was closed");
+}
+
+TEST_CASE("an input that is left when the database was closed may have been consumed unsaid",
+          "[rocksdb]") {
+  const JoinedLog log = JoinAfterFlushes(
+      {Event(2000, 4, "compaction_started", {{"files_L0", {11}}}), Creation(2001, 4, 13, 5),
+       "x [db/db_impl/db_impl.cc:704] Shutdown complete", "x DB Session ID:  SECONDSESSION",
+       Deletion(3000, 2, 11), "x DB pointer 0x55"});
+  CHECK(OnlyDeletion(log)["reason"] == "interrupted_job");
+  CHECK(log.Of(FactKind::kFailedRun).size() == 1);
+}
+
+TEST_CASE("ten minutes after a deletion the end of its job is not awaited any more", "[rocksdb]") {
+  const int64_t minute = 60'000'000;
+  LogFeed feed(Maker(), SourceConfig());
+  for (const std::string& line : TwoFlushes()) feed.Line(line);
+  feed.Line(Event(2000, 4, "compaction_started", {{"files_L0", {11, 12}}}));
+  feed.Line(Deletion(2004, 9, 11));
+  feed.Line(Event(2004 + 10 * minute - 1, 5, "flush_started"));
+  feed.Restart();
+  CHECK(feed.out.Of(FactKind::kSegmentsDeleted).empty());
+  feed.Line(Creation(2004 + 10 * minute, 5, 15, 4));
+  CHECK(OnlyDeletion(feed.out)["segments"] == json{"11"});
+  CHECK(OnlyDeletion(feed.out)["reason"] == "lines_lost");
+  CHECK(OnlyDeletion(feed.out)["uncertain"] == true);
+  CHECK(json::parse(feed.State())["held"].empty());
+}
+
 TEST_CASE("a live file deleted while the database opens is unmerged", "[rocksdb]") {
   const JoinedLog log =
       JoinAfterFlushes({"x [db/db_impl/db_impl.cc:704] Shutdown complete",

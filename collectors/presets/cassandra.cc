@@ -48,6 +48,8 @@ class CassandraJoiner final : public Joiner {
 
   LineResult Line(std::string_view text, const LineOrigin& origin, Batch& batch) override;
   void Missed() override { waiting_.clear(); }
+  // "Compacting" alone says nothing of events.
+  std::optional<Time> WaitingSince() const override { return std::nullopt; }
   std::string State() const override;
   void Restore(std::string_view state) override;
 

@@ -8,7 +8,8 @@
 // Lines of different jobs interleave, and *_finished comes late ("Original Log Time"). Within a job
 // *_started and each table_file_creation are written at once, so that they precede *_finished. A
 // deletion may precede the *_finished of the job that consumed the file (another thread purges): it
-// is held until that job ends.
+// is held until that job ends. Where the job's end never comes, the deletion is told all the same:
+// when the database is closed or opened again, or ten minutes later by the log's own times.
 //
 // Job ids restart with each session. A rolled LOG repeats its head, so that only another session
 // id, or opening the manifest, begins a session. The state of a rotated log goes on in its
@@ -17,6 +18,7 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +35,8 @@ using JobKind = RocksJob::Kind;
 
 // A bound for logs that are not what they seem.
 constexpr size_t kMaxPending = 4096;
+// *_finished is written moments after the job was installed, when its files may be deleted.
+constexpr int64_t kPatienceMicros = 600'000'000;
 
 constexpr LineResult kUsed{LineOutcome::kFacts, {}};
 constexpr LineResult kIgnored{LineOutcome::kIgnored, {}};
@@ -56,6 +60,7 @@ class RocksdbJoiner final : public Joiner {
 
   LineResult Line(std::string_view text, const LineOrigin& origin, Batch& batch) override;
   void Missed() override { state_.Doubt(); }
+  std::optional<Time> WaitingSince() const override;
   std::string State() const override { return state_.Write(); }
   void Restore(std::string_view state) override {
     state_ = RocksState::Read(state);
@@ -67,6 +72,7 @@ class RocksdbJoiner final : public Joiner {
   LineResult ApplyEvent(const RocksLine& line, Place place);
   LineResult Session(const RocksLine& line, Place place);
   LineResult Manifest(Place place);
+  LineResult Closed(Place place);
   LineResult Announced(const RocksLine& line);
   LineResult FlushStatus(const RocksLine& line);
   LineResult CompactionStatus(const RocksLine& line);
@@ -79,9 +85,11 @@ class RocksdbJoiner final : public Joiner {
   void BeginSession(const std::string& id, Place place);
   void AnnounceRun(RocksJob& job, Place place);
   void EndJob(const RocksJob& job, bool failed, Place place);
+  void GiveUpWaiting(Place place);
   void AddFinished(const RocksJob& job, int family, const RocksLine& line, Place place);
   void AddFailed(const RocksJob& job, int64_t micros, Place place);
   void AddDeletion(const RocksHeldDeletion& deletion, Place place);
+  void TellDeletion(const RocksHeldDeletion& deletion, Place place);
   json Detail(std::string_view kind, int64_t micros) const;
   Fact& AddFact(FactKind kind, int family, int64_t micros, const json& detail, Place place);
 
@@ -112,8 +120,7 @@ LineResult RocksdbJoiner::Apply(const RocksLine& line, Place place) {
       if (state_.opening) state_.FinishOpening();
       return kUsed;
     case Kind::kClosed:
-      state_.closed = true;
-      return kUsed;
+      return Closed(place);
     case Kind::kFamily:
       state_.FamilyNamed(line.family, line.id);
       return kUsed;
@@ -141,6 +148,7 @@ LineResult RocksdbJoiner::Apply(const RocksLine& line, Place place) {
 LineResult RocksdbJoiner::ApplyEvent(const RocksLine& line, Place place) {
   using Kind = RocksLine::Kind;
   state_.micros = std::max(state_.micros, line.micros);
+  GiveUpWaiting(place);
   switch (line.kind) {
     case Kind::kFlushStarted:
       return Started(line, JobKind::kFlush, place);
@@ -188,7 +196,7 @@ void RocksdbJoiner::BeginSession(const std::string& id, Place place) {
     EndJob(cut_off, true, place);
   }
   for (const RocksHeldDeletion& deletion : std::exchange(state_.held, {})) {
-    AddDeletion(deletion, place);
+    TellDeletion(deletion, place);
   }
   // The engine writes its log late: a crash takes its last lines along.
   if (!std::exchange(state_.closed, false)) state_.Doubt();
@@ -197,6 +205,31 @@ void RocksdbJoiner::BeginSession(const std::string& id, Place place) {
   state_.seen_jobs.clear();
   state_.session = id;
   state_.opening = true;
+}
+
+// The engine waits for its jobs before it says so: what they did not write by now they never will,
+// and what they consumed unsaid is gone. Of their other inputs nothing is known.
+LineResult RocksdbJoiner::Closed(Place place) {
+  for (const RocksJob& job : std::exchange(state_.jobs, {})) {
+    if (!job.started) continue;
+    RocksJob unfinished = job;
+    unfinished.error = "not finished when the database was closed";
+    AddFailed(unfinished, state_.micros, place);
+    EndJob(unfinished, true, place);
+    state_.Interrupt(job);
+  }
+  for (const RocksHeldDeletion& deletion : std::exchange(state_.held, {})) {
+    TellDeletion(deletion, place);
+  }
+  state_.closed = true;
+  return kUsed;
+}
+
+std::optional<Time> RocksdbJoiner::WaitingSince() const {
+  if (state_.held.empty()) return std::nullopt;
+  int64_t since = state_.held.front().micros;
+  for (const RocksHeldDeletion& held : state_.held) since = std::min(since, held.micros);
+  return Time(std::chrono::milliseconds(since / 1000));
 }
 
 LineResult RocksdbJoiner::Announced(const RocksLine& line) {
@@ -307,6 +340,20 @@ void RocksdbJoiner::EndJob(const RocksJob& job, bool failed, Place place) {
   for (const RocksHeldDeletion& deletion : ready) AddDeletion(deletion, place);
 }
 
+// The line that ended the job seems to be lost; whether it merged the file is not known.
+void RocksdbJoiner::GiveUpWaiting(Place place) {
+  std::vector<RocksHeldDeletion> overdue;
+  std::erase_if(state_.held, [&](const RocksHeldDeletion& deletion) {
+    if (state_.micros - deletion.micros < kPatienceMicros) return false;
+    overdue.push_back(deletion);
+    return true;
+  });
+  for (const RocksHeldDeletion& deletion : overdue) {
+    state_.DoubtFile(deletion.file);
+    TellDeletion(deletion, place);
+  }
+}
+
 void RocksdbJoiner::AddFinished(const RocksJob& job, int family, const RocksLine& line,
                                 Place place) {
   json detail = Detail(NameOf(job.kind), line.micros);
@@ -362,14 +409,21 @@ LineResult RocksdbJoiner::Deleted(const RocksLine& line, Place place) {
 }
 
 void RocksdbJoiner::AddDeletion(const RocksHeldDeletion& deletion, Place place) {
-  const auto file = state_.files.find(deletion.file);
-  if (file == state_.files.end()) return;
-  const int64_t waits_for = state_.WaitsFor(deletion.file);
-  if (waits_for >= 0 && state_.held.size() < kMaxPending) {
+  const int64_t waits_for =
+      state_.files.contains(deletion.file) ? state_.WaitsFor(deletion.file) : -1;
+  if (waits_for < 0) return TellDeletion(deletion, place);
+  if (state_.held.size() < kMaxPending) {
     state_.held.push_back(deletion);
     state_.held.back().waits_for = waits_for;
     return;
   }
+  state_.DoubtFile(deletion.file);
+  TellDeletion(deletion, place);
+}
+
+void RocksdbJoiner::TellDeletion(const RocksHeldDeletion& deletion, Place place) {
+  const auto file = state_.files.find(deletion.file);
+  if (file == state_.files.end()) return;
   const RocksReason reason = state_.WhyDeleted(file->second, deletion.deleted_by);
   if (reason.name == "delete_files_in_range") state_.frees_ranges = true;
   json detail = {{"segments", {std::to_string(deletion.file)}},

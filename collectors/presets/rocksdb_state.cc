@@ -192,6 +192,11 @@ void RocksState::Doubt() {
   }
 }
 
+void RocksState::DoubtFile(int64_t file) {
+  const auto found = files.find(file);
+  if (found != files.end()) found->second.fate = Fate::kDoubtful;
+}
+
 std::vector<RocksMove> RocksState::TakeMoves(int64_t level, int64_t count, int64_t bytes) {
   std::map<int, std::pair<int64_t, int64_t>> totals;  // family to files, bytes
   for (const RocksMove& move : moves) {

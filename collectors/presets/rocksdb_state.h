@@ -121,6 +121,7 @@ struct RocksState {
   void Interrupt(const RocksJob& job);
   // Lines were lost: of no file that was live can be said any more that no job consumed it.
   void Doubt();
+  void DoubtFile(int64_t file);
   // False for a file never seen.
   bool PickForFifo(int64_t file);
   // The moves that one trivial_move event is about: those of one family whose total it states.

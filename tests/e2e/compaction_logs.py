@@ -173,6 +173,10 @@ def rocksdb_changes(lines):
     yield ("an output is gone", replaced(replaced(lines, finished, with_event(lines[finished], event)),
                                          created), loss("dropped_in_merge", kept))
 
+    # Its inputs are deleted all the same, and the database is closed.
+    yield ("a merge never ends", replaced(lines, finished),
+           loss("deleted_unmerged", event_of(lines[finished])["num_input_records"]))
+
     # The last job deletes the file that this family got last and nobody has merged.
     last, event = nth(lines, "table_file_deletion", -1)
     live = [e for e in map(event_of, lines) if e and e["event"] == "table_file_creation"

@@ -40,6 +40,7 @@ class ClickHouseJoiner final : public Joiner {
       return {LineOutcome::kQuarantined, "row lacks a column"};
     }
   }
+  std::optional<Time> WaitingSince() const override { return std::nullopt; }
   void Missed() override {}  // parts never seen are unknown, and so is what a merge of them read
   std::string State() const override { return json(rows_).dump(); }
   void Restore(std::string_view state) override {
