@@ -9,7 +9,7 @@
 
 namespace {
 
-// While a log is followed, lines that belong together come within moments.
+// While a log is followed: lines that belong together come within moments.
 constexpr std::chrono::minutes kPatience(10);
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
@@ -47,7 +47,7 @@ CompactionLog::CompactionLog(int16_t index, const CompactionLogConfig& config,
                              MakeJoiner make_joiner, const std::vector<LogPosition>& known)
     : index_(index),
       config_(config),
-      options_(options),
+      clock_(*options.clock),
       parser_(std::move(parser)),
       tail_(std::move(tail)),
       make_joiner_(make_joiner) {
@@ -88,10 +88,15 @@ bool CompactionLog::Fill(Batch& batch, size_t max_bytes) {
   std::vector<LogPosition> positions = tail_.TakePositions();
   KeepStates(positions);
   for (LogPosition& position : positions) AddPosition(std::move(position), batch);
-  if (!more) ReportWaiting(batch);
+  if (!more) ReportWaiting(kPatience, batch);
   last_facts_ = batch.facts.size() + batch.facts.size() / 8;
   last_text_ = batch.text.size() + batch.text.size() / 8;
   return more;
+}
+
+void CompactionLog::End(Batch& batch) {
+  for (const TailEvent& event : tail_.UnendedLines()) AddBlind(event, batch);
+  ReportWaiting({}, batch);
 }
 
 // A number at the end of a line that was cut off is a wrong number. A JSON object shows its end.
@@ -209,10 +214,11 @@ std::optional<Time> CompactionLog::WaitingSince(uint32_t log) const {
 
 // Where all was read and a line still waits for another one, what it means is not known. Both ends
 // of the interval are of the log, so that it is the same fact whenever it is said again.
-void CompactionLog::ReportWaiting(Batch& batch) {
+void CompactionLog::ReportWaiting(std::chrono::milliseconds patience, Batch& batch) {
   for (const auto& [name, log] : newest_) {
     const auto since = WaitingSince(log);
-    if (!since || (options_.follow && options_.clock->Now() - *since < kPatience)) continue;
+    const bool may_come = patience.count() > 0 && since && clock_.Now() - *since < patience;
+    if (!since || may_come) continue;
     if (std::exchange(waits_told_[log], *since) == *since) continue;
     TailEvent event;
     event.log = log;

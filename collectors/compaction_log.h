@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -24,6 +25,9 @@ class CompactionLog {
   // Appends what can be read, up to about `max_bytes` of log, and the positions; also to a batch
   // that holds some of this source already. False: that was all for now.
   bool Fill(Batch& batch, size_t max_bytes);
+  // After Fill() said that this was all, where nobody reads on (one pass): appends what was left
+  // unread, or waits for another line, as blind intervals. The same ones when said again.
+  void End(Batch& batch);
 
   int wake_fd() const { return tail_.wake_fd(); }
   void Rescan() { tail_.Rescan(); }
@@ -56,7 +60,7 @@ class CompactionLog {
   Joiner& JoinerOf(const TailEvent& event);
   void Missed(TailEvent event);
   Suspended Suspend(std::string state, bool finished) const;
-  void ReportWaiting(Batch& batch);
+  void ReportWaiting(std::chrono::milliseconds patience, Batch& batch);
   std::optional<Time> WaitingSince(uint32_t log) const;
   void KeepStates(std::vector<LogPosition>& positions);
   void AddPosition(LogPosition position, Batch& batch);
@@ -64,7 +68,7 @@ class CompactionLog {
 
   const int16_t index_;
   const CompactionLogConfig& config_;
-  const TailOptions options_;
+  const Clock& clock_;
   LineParser parser_;
   Tail tail_;
   MakeJoiner make_joiner_;

@@ -258,6 +258,26 @@ int64_t Tail::PendingBytes() const {
   return bytes;
 }
 
+// Not consumed: a writer may be in the middle of the line, and a position behind its begin would
+// make its rest a line of its own. Whatever reads on later begins where it begins.
+std::vector<TailEvent> Tail::UnendedLines() const {
+  std::vector<TailEvent> events;
+  for (const auto& file : files_.all()) {
+    if (file->partial == 0) continue;
+    TailEvent event;
+    event.kind = TailEvent::Kind::kBlind;
+    event.reason = "no newline yet: the last line may still be written";
+    event.length = file->partial;
+    event.path = file->name.Path();
+    if (file->log != nullptr) {
+      event.log = file->log->position.log;
+      event.offset = file->log->position.to;
+    }
+    events.push_back(std::move(event));
+  }
+  return events;
+}
+
 std::vector<TailProblem> Tail::Problems() const {
   std::vector<TailProblem> problems;
   for (const auto& [path, reason] : problems_) problems.push_back({path, reason, false});

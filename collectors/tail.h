@@ -90,6 +90,8 @@ class Tail {
   int64_t LagBytes() const;
   // Bytes after the last newline of files, which wait for theirs.
   int64_t PendingBytes() const;
+  // The same as blind events without times, for a reader that stops here.
+  std::vector<TailEvent> UnendedLines() const;
   std::vector<TailProblem> Problems() const;
 
  private:

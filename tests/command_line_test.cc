@@ -28,6 +28,16 @@ constexpr const char* kSource =
     "    fields: {time: ts, run: run, project: project, day: day, format: format, existing: "
     "existing, fresh: new, written: written}\n";
 
+std::vector<std::string> BlindIntervals(const std::string& ledger) {
+  auto database = Database::Open(ledger, Database::Mode::kReadOnly);
+  REQUIRE(database);
+  Statement gaps = database->Prepare("SELECT ended IS NULL FROM gap WHERE blind");
+  gaps.Bind({});
+  std::vector<std::string> found;
+  while (gaps.Step()) found.emplace_back(gaps.Integer(0) ? "open" : "ended");
+  return found;
+}
+
 std::string Line(const std::string& time, int64_t existing, int64_t fresh, int64_t written) {
   return R"({"ts":"2016-02-22T)" + time +
          R"(:00Z","run":"1","project":"acme","day":"2016-02-22","format":"row","existing":)" +
@@ -62,6 +72,24 @@ TEST_CASE("a quarantined line is exit 1, the facts are kept all the same", "[com
   std::ofstream(files.log) << "{rubbish\n" << Line("12:00", 0, 5, 5);
   CHECK(Run({"ingest", "--quiet", "--config", files.config, "--ledger", files.ledger, files.log}) ==
         1);
+}
+
+TEST_CASE("a last line without newline is exit 1 and unknown until it is read", "[command_line]") {
+  Files files;
+  const std::string lossy = Line("13:00", 0, 1, 1);
+  std::ofstream(files.log) << Line("12:00", 0, 5, 5) << lossy.substr(0, lossy.size() - 1);
+  for (int round = 0; round < 2; ++round) {
+    CHECK(Run({"ingest", "--quiet", "--config", files.config, "--ledger", files.ledger,
+               files.log}) == 1);
+    CHECK(Contains(RunRollcall({"impact", "--ledger", files.ledger}).out,
+                   "no events are missing, as far as the ledger can tell"));
+    CHECK(BlindIntervals(files.ledger) == std::vector<std::string>{"open"});
+  }
+  std::ofstream(files.log, std::ios::app) << "\n";
+  CHECK(Run({"ingest", "--quiet", "--config", files.config, "--ledger", files.ledger, files.log}) ==
+        0);
+  CHECK(BlindIntervals(files.ledger) == std::vector<std::string>{"ended"});
+  CHECK(Contains(RunRollcall({"impact", "--ledger", files.ledger}).out, "5 events missing"));
 }
 
 TEST_CASE("firing alerts are exit 1 only when asked to fail", "[command_line]") {

@@ -74,6 +74,8 @@ class Source {
     }
   }
 
+  void End(Batch& batch) { log_->End(batch); }
+
   // Long enough for a rotated log to be finished.
   void Wait() {
     clock.since_boot += std::chrono::minutes(2);
@@ -186,6 +188,10 @@ TEST_CASE("a deletion just now may wait for the end of its job while the log is 
                           Deletion(4, 11));
   source.Read();
   CHECK(source.blind.empty());
+  Batch last;
+  source.End(last);
+  CHECK(last.facts.size() == 1);
+  source.Start();
   source.clock.since_boot += std::chrono::minutes(10);
   source.Read();
   CHECK(source.blind.size() == 1);

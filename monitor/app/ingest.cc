@@ -178,6 +178,7 @@ class Pipeline {
       for (bool more = true; more;) {
         Batch batch;
         more = source->Fill(batch, kBatchBytes);
+        if (!more) source->End(batch);
         batch.observed_at = clock_.Now();
         if (!batch.empty() && !queue_.Push(std::move(batch))) return;
       }
@@ -271,7 +272,7 @@ int Ingest(const Settings& settings, const IngestOptions& options) {
   if (!taken) return Report(taken.error());
 
   Print(*totals, settings.format);
-  int code = totals->quarantined_lines > 0 ? kFound : kDone;
+  int code = totals->quarantined_lines > 0 || totals->pending_bytes > 0 ? kFound : kDone;
   for (const TailProblem& problem : pipeline.problems()) {
     if (!problem.expected) code = kUnusable;
     std::fprintf(stderr, "rollcall: %s: %s\n", Printable(problem.path).c_str(),
