@@ -130,6 +130,7 @@ void Accounts::AppendAtEnd(FactRow& row, BookedPartition& partition) {
   Follow(row, balance);
   Increase(entry_.tallies[row.partition.format].missing, balance.missing - missing);
   lookout_.Count(row, false);
+  lookout_.SawNewest(row);
   if (row.lost > 0) lookout_.CountLoss(row, 1);
   lookout_.Show(row, booking, balance);
 }

@@ -73,6 +73,7 @@ void Accounts::Rebuild(Rebuilt& rebuilt, BookedPartition& partition) {
     if (row.lost > 0) lookout_.CountLoss(row, 1);
   }
   CountStarted(rebuilt);
+  lookout_.SawAgain(rebuilt.chain);
   partition.balance.alerting = old.alerting;
   ShowRebuilt(rebuilt, was, partition.balance);
 }

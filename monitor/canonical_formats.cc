@@ -11,3 +11,8 @@ const CanonicalFilesConfig* CanonicalFormats::Of(int64_t format) {
   }
   return known_[format] = found;
 }
+
+int32_t FirstKeptDay(std::chrono::milliseconds retention, Time now) {
+  const auto past = std::chrono::floor<std::chrono::days>(now - retention);
+  return static_cast<int32_t>(past.time_since_epoch().count() + 1);
+}

@@ -5,6 +5,7 @@
 
 #include "monitor/config.h"
 #include "monitor/names.h"
+#include "monitor/time.h"
 
 // The configured canonical files by the id of their format. Owned by the ledger, its thread only.
 class CanonicalFormats {
@@ -20,3 +21,6 @@ class CanonicalFormats {
   Names& names_;
   std::unordered_map<int64_t, const CanonicalFilesConfig*> known_;
 };
+
+// The first day that is still kept at `now`.
+int32_t FirstKeptDay(std::chrono::milliseconds retention, Time now);

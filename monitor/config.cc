@@ -154,6 +154,9 @@ RuleConfig ReadRule(YamlMap& map, std::string_view name) {
   if (map.Duration("after", rule.after) && name != "compaction_overdue" && name != "blind") {
     map.Complain("after", "only compaction_overdue and blind wait for a time");
   }
+  if (map.Duration("waiting_after", rule.waiting_after) && name != "compaction_overdue") {
+    map.Complain("waiting_after", "only compaction_overdue knows of data that waits");
+  }
   map.Finish();
   return rule;
 }

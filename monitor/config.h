@@ -86,6 +86,7 @@ struct RuleConfig {
   std::optional<std::chrono::milliseconds> keep_firing_for;
   std::optional<std::string> severity;             // critical | warning | info
   std::optional<std::chrono::milliseconds> after;  // compaction_overdue, blind: the threshold
+  std::optional<std::chrono::milliseconds> waiting_after;  // compaction_overdue: of fresh data
 };
 
 struct Config {

@@ -74,6 +74,7 @@ std::string DescribeRule(const std::string& name, const RuleConfig& rule) {
   if (rule.keep_firing_for) add("keep_firing_for", FormatDuration(*rule.keep_firing_for));
   if (rule.severity) add("severity", *rule.severity);
   if (rule.after) add("after", FormatDuration(*rule.after));
+  if (rule.waiting_after) add("waiting_after", FormatDuration(*rule.waiting_after));
   return "  " + name + ": " + (tuned.empty() ? "as it is" : Joined(tuned)) + "\n";
 }
 

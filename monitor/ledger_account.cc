@@ -94,6 +94,7 @@ void Ledger::AccountAll(const Batch& batch) {
   accounts_.BookLate();
   seq_ = entry_.last_seq;
   entry_.outputs = lookout_.TakeOutputs();
+  lookout_.WriteWaiting();
 }
 
 void Ledger::Account(FactRow& row, const Batch& batch, const Fact& fact) {

@@ -323,7 +323,7 @@ struct Derived {
   std::string_view name;
   std::string_view sql;
 };
-constexpr std::array<Derived, 10> kDerived = {{
+constexpr std::array<Derived, 11> kDerived = {{
     {"progress", "SELECT value FROM meta WHERE key = 'balances_through'"},
     {"runs",
      "SELECT seq, previous, before, missing, lost, cause, marks, epoch FROM fact ORDER BY seq"},
@@ -341,6 +341,7 @@ constexpr std::array<Derived, 10> kDerived = {{
     {"totals", "SELECT * FROM tally ORDER BY format"},
     {"lossy runs", "SELECT * FROM lossy WHERE runs <> 0 ORDER BY format, cause, version"},
     {"open runs", "SELECT * FROM open_run ORDER BY project, day, format, server, run"},
+    {"waiting data", "SELECT * FROM waiting ORDER BY project, day, format, server"},
 }};
 
 // Rows of the same query on both files, side by side; says where they first differ.

@@ -5,25 +5,11 @@
 #include <algorithm>
 #include <deque>
 
-#include "monitor/fact_detail.h"
-
 namespace {
 
-constexpr const char* kOpenRun = "INSERT OR REPLACE INTO open_run VALUES (?,?,?,?,?,?,?,?)";
-// A rewritten partition has one run at a time: what started before a run that ended is over.
-constexpr const char* kCloseRuns =
-    "DELETE FROM open_run WHERE project = ?1 AND day = ?2 AND format = ?3 AND server = ?4 AND "
-    "(run = ?5 OR (?6 AND started_at <= ?7))";
-constexpr const char* kOpenRuns =
-    "SELECT 1 FROM open_run WHERE project = ? AND day = ? AND format = ? AND server = ?";
-constexpr const char* kOverdueRuns =
-    "SELECT project, day, format, server, run, version, started_at, seq FROM open_run "
-    "WHERE started_at <= ?";
 constexpr const char* kUpsertLossy =
     "INSERT INTO lossy VALUES (?1,?2,?3,?4) ON CONFLICT(format, cause, version) DO UPDATE SET "
     "runs = runs + ?4";
-
-bool IsSegments(const Source* source) { return source && source->shape == Shape::kSegments; }
 
 }  // namespace
 
@@ -41,27 +27,32 @@ Lookout::Lookout(Database& database, Names& names, SourceBook& sources, BalanceB
       entry_(entry),
       alerts_(database, names, rules),
       outputs_(database, names),
-      open_run_(database.Prepare(kOpenRun)),
-      close_run_(database.Prepare(kCloseRuns)),
-      open_runs_(database.Prepare(kOpenRuns)) {}
+      unfinished_(database) {}
 
-void Lookout::Open() {
-  Statement open_runs = database_.Prepare("SELECT 1 FROM open_run LIMIT 1");
-  has_open_runs_ = open_runs.Bind({}).Step();
+void Lookout::Open() { unfinished_.Open(); }
+
+void Lookout::Forget() {
+  outputs_.Forget();
+  unfinished_.Open();
 }
 
-void Lookout::Forget() { outputs_.Forget(); }
+bool Lookout::IsSegments(const FactRow& row) {
+  const Source* source = row.source ? sources_.ById(row.source) : nullptr;
+  return source && source->shape == Shape::kSegments;
+}
 
 void Lookout::Count(const FactRow& row, bool over) {
   JournalEntry::Tally& tally = entry_.tallies[row.partition.format];
   if (row.kind == FactKind::kFailedRun) ++tally.failed;
-  if (row.kind == FactKind::kStartedRun && !over) return SawStart(row);
+  if (row.kind == FactKind::kStartedRun && !over && !FinishedElsewhere(row)) {
+    unfinished_.Start(row);
+  }
   if (row.kind == FactKind::kRun) {
     ++tally.runs;
     Increase(tally.written, std::max<int64_t>(0, row.counts.written));
     if (row.path) SawOutput(row);
   }
-  if (!has_open_runs_) return;
+  if (!unfinished_.any_started()) return;
   if (row.kind == FactKind::kRun || row.kind == FactKind::kFailedRun) SawEnd(row);
 }
 
@@ -116,7 +107,7 @@ RunObservation Lookout::Describe(const FactRow& row, const Booking& booking,
   run.path = names_.Text(row.path);
   run.previous_version = PreviousVersion(row);
   run.conservation = source ? source->conservation : Conservation::kStrict;
-  run.segments = IsSegments(source);
+  run.segments = IsSegments(row);
   run.counts = row.counts;
   run.booking = booking;
   run.balance = balance;
@@ -171,30 +162,6 @@ OutputObservation Lookout::Compare(const FactRow& row, const OutputBook::Place& 
   return output;
 }
 
-void Lookout::SawStart(const FactRow& row) {
-  has_open_runs_ = true;
-  open_run_.Run({Cell::Of(int64_t{row.partition.project}), Cell::Of(int64_t{row.partition.day}),
-                 Cell::Of(int64_t{row.partition.format}), Cell::Of(int64_t{row.partition.server}),
-                 Cell::Of(row.run), row.version ? Cell::Of(row.version) : Cell::Null(),
-                 Cell::Of(row.logged_at), Cell::Of(row.seq)});
-}
-
-// A run ended: it is not overdue, nor are those that a rewritten partition had begun before.
-void Lookout::SawEnd(const FactRow& row) {
-  const PartitionKey& key = row.partition;
-  const Source* source = row.source ? sources_.ById(row.source) : nullptr;
-  close_run_.Run({Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}),
-                  Cell::Of(int64_t{key.format}), Cell::Of(int64_t{key.server}), Cell::Of(row.run),
-                  Cell::Of(int64_t{!IsSegments(source)}), Cell::Of(row.logged_at)});
-  if (!balances_.At(key).balance.alerting) return;
-  open_runs_.Bind({Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}),
-                   Cell::Of(int64_t{key.format}), Cell::Of(int64_t{key.server})});
-  if (open_runs_.Step()) return;
-  OverdueObservation none;
-  none.overdue = false;
-  Apply(rules_.OnOverdue(none), {key, 0}, row.logged_at, row.seq);
-}
-
 void Lookout::Acknowledge(const FactRow& permit) {
   alerts_.Acknowledge("output_moved", permit.partition.server, permit.partition.format,
                       permit.logged_at);
@@ -204,36 +171,9 @@ void Lookout::Tick(Time now, bool overdue) {
   alerts_.Tick(Millis(now));
   for (const CanonicalFilesConfig& files : formats_.all()) {
     if (!files.retention) continue;
-    // The first day that is still kept.
-    const auto kept =
-        std::chrono::floor<std::chrono::days>(now - *files.retention).time_since_epoch().count() +
-        1;
-    alerts_.Retire(names_.Find(files.format), static_cast<int32_t>(kept), Millis(now));
+    alerts_.Retire(names_.Find(files.format), FirstKeptDay(*files.retention, now), Millis(now));
   }
   if (overdue) ShowOverdue(now);
-}
-
-void Lookout::ShowOverdue(Time now) {
-  Statement overdue = database_.Prepare(kOverdueRuns);
-  overdue.Bind({Cell::Of(Millis(now - rules_.overdue_after()))});
-  while (overdue.Step()) {
-    const PartitionKey key{
-        static_cast<int32_t>(overdue.Integer(0)), static_cast<int32_t>(overdue.Integer(1)),
-        static_cast<int32_t>(overdue.Integer(2)), static_cast<int32_t>(overdue.Integer(3))};
-    OverdueObservation run{names_.Text(key.server),
-                           names_.Text(key.project),
-                           names_.Text(key.format),
-                           std::string(overdue.Text(4)),
-                           names_.Text(overdue.Integer(5)),
-                           Day{key.day},
-                           Time(std::chrono::milliseconds(overdue.Integer(6))),
-                           true};
-    Apply(rules_.OnOverdue(run), {key, 0}, Millis(now), overdue.Integer(7));
-    BookedPartition partition = balances_.At(key);
-    if (partition.balance.alerting) continue;
-    partition.balance.alerting = alerts_.AnyOpen(key);  // so that its end is shown to the rules
-    balances_.Put(partition);
-  }
 }
 
 void Lookout::ReportSource(const SourceObservation& source, int64_t server, Time now, int64_t seq) {

@@ -10,10 +10,11 @@
 #include "monitor/journal.h"
 #include "monitor/output_book.h"
 #include "monitor/rule_book.h"
+#include "monitor/unfinished_book.h"
 
 // What the ledger shows to the rules, and what it remembers for them: where each format was last
-// written, which runs have no end yet. What they answer becomes rows of `alert`. Owned by the
-// ledger, its thread only, within its transaction.
+// written, which runs have no end yet, whose data waits. What they answer becomes rows of `alert`.
+// Owned by the ledger, its thread only, within its transaction.
 class Lookout {
  public:
   // `entry`: the commit being made.
@@ -28,6 +29,10 @@ class Lookout {
 
   // A fact of a partition is new. `over`: of a started run, its end is known already.
   void Count(const FactRow& row, bool over);
+  // A fact became the newest of its partition; after Count().
+  void SawNewest(const FactRow& row);
+  // A partition is booked again, in this order; after all of it was counted.
+  void SawAgain(const std::vector<FactRow>& chain);
   // Runs that lost, by cause and version; `runs` is -1 for one that did not after all.
   void CountLoss(const FactRow& row, int64_t runs);
   // A fact was booked: what do the rules say, if it is remarkable or an alert is open? `balance` is
@@ -43,9 +48,12 @@ class Lookout {
   // What was written where since the last call.
   std::vector<JournalEntry::Output> TakeOutputs() { return outputs_.TakeChanges(); }
 
+  // Before the commit is written.
+  void WriteWaiting() { unfinished_.Flush(); }
+
   // A person says that a format has moved.
   void Acknowledge(const FactRow& permit);
-  // `overdue`: also runs that have no end.
+  // `overdue`: also runs that have no end, and data that waits.
   void Tick(Time now, bool overdue);
   void ReportSource(const SourceObservation& source, int64_t server, Time now, int64_t seq);
   bool AnyOpen(const PartitionKey& key) { return alerts_.AnyOpen(key); }
@@ -53,9 +61,16 @@ class Lookout {
  private:
   void SawOutput(const FactRow& row);
   OutputObservation Compare(const FactRow& row, const OutputBook::Place& place);
-  void SawStart(const FactRow& row);
   void SawEnd(const FactRow& row);
+  void EndWait(const PartitionKey& key, const FactRow& row);
+  void EndWaitOfNoFormat(const FactRow& row);
+  bool FinishedElsewhere(const FactRow& row);
+  PartitionKey OfNoFormat(PartitionKey key);
+  void EndOverdue(const PartitionKey& key, const FactRow& row);
   void ShowOverdue(Time now);
+  void ShowOverdue(const UnfinishedBook::Overdue& overdue, bool data_waits, Time now);
+  bool IsKept(const PartitionKey& key, Time now);
+  bool IsSegments(const FactRow& row);
   std::string PreviousVersion(const FactRow& row);
   RunObservation Describe(const FactRow& row, const Booking& booking, const Balance& balance);
   void Apply(const std::vector<Finding>& findings, const AlertBook::Subject& subject, int64_t now,
@@ -72,6 +87,5 @@ class Lookout {
   JournalEntry& entry_;
   AlertBook alerts_;
   OutputBook outputs_;
-  Statement open_run_, close_run_, open_runs_;
-  bool has_open_runs_ = false;
+  UnfinishedBook unfinished_;
 };

@@ -53,8 +53,9 @@ struct SourceObservation {
 struct OverdueObservation {
   std::string server, project, format, run, version;
   Day day;
-  Time started_at{};
+  Time started_at{};  // of the run; where data waits, of the first one since the last that finished
   bool overdue = true;
+  bool data_waits = false;  // no run has finished since; else: this one has no end
 };
 
 // What a rule says of its subject now. A clear finding resolves the open alert, if there is one.
@@ -81,6 +82,8 @@ class RuleBook {
   virtual std::vector<Finding> OnOverdue(const OverdueObservation& run) const = 0;
   // How long a started run may take.
   virtual std::chrono::milliseconds overdue_after() const = 0;
+  // How long fresh data may wait for a run that finishes.
+  virtual std::chrono::milliseconds waiting_after() const = 0;
   // The id of the incident that an alert belongs to: the same on every server.
   virtual std::string Incident(std::string_view rule, std::string_view server,
                                std::string_view version) const = 0;

@@ -183,6 +183,20 @@ AlertText Blind(const AlertRow& alert, const Evidence& evidence) {
   return text;
 }
 
+AlertText Waiting(const AlertRow& alert, const Evidence& evidence) {
+  AlertText text;
+  text.summary = "fresh data waits: " + Where(alert);
+  const std::string run = evidence.Text("first_run");
+  const int64_t hours = evidence.Number("waiting_after_seconds") / 3600;
+  text.description = "No run of " + Where(alert) + " has finished since " +
+                     (run.empty() ? "one" : "run " + run) +
+                     " failed or was left without an end at " + evidence.Text("waiting_since") +
+                     (hours > 0 ? ", more than " + Grouped(hours) + " hours ago" : std::string()) +
+                     ": its fresh data is not in the canonical files; see why the compactor on " +
+                     alert.server + " fails there.";
+  return text;
+}
+
 AlertText Overdue(const AlertRow& alert, const Evidence& evidence) {
   AlertText text;
   text.summary = "compaction overdue: " + Where(alert);
@@ -214,6 +228,7 @@ AlertText ByRule(const AlertRow& alert) {
   if (rule == "overstated") return Overstated(alert, evidence);
   if (rule == "deleted_came_back") return CameBack(alert, evidence);
   if (rule == "blind") return Blind(alert, evidence);
+  if (alert.cause == "fresh_data_waits") return Waiting(alert, evidence);
   if (rule == "compaction_overdue") return Overdue(alert, evidence);
   return Other(alert);
 }

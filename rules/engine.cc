@@ -32,6 +32,10 @@ std::chrono::milliseconds RuleEngine::overdue_after() const {
   return tunings_.Of(kOverdueRule).after;
 }
 
+std::chrono::milliseconds RuleEngine::waiting_after() const {
+  return tunings_.Of(kOverdueRule).waiting_after;
+}
+
 std::chrono::milliseconds RuleEngine::lag_after() const { return tunings_.Of("blind").after; }
 
 std::string RuleEngine::Incident(std::string_view rule, std::string_view server,

@@ -19,6 +19,7 @@ class RuleEngine final : public RuleBook {
   std::vector<Finding> OnSource(const SourceObservation& source, Time now) const override;
   std::vector<Finding> OnOverdue(const OverdueObservation& run) const override;
   std::chrono::milliseconds overdue_after() const override;
+  std::chrono::milliseconds waiting_after() const override;
   // How long a source may be behind before it cannot be called watched.
   std::chrono::milliseconds lag_after() const;
   std::string Incident(std::string_view rule, std::string_view server,

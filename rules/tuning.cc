@@ -4,14 +4,18 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How long a started run may take, and how long a source may be unwatched.
+// How long a started run may take, fresh data may wait, and a source may be unwatched.
 constexpr auto kOverdueAfter = std::chrono::milliseconds(6h);
+constexpr auto kWaitingAfter = std::chrono::milliseconds(36h);
 constexpr auto kBlindAfter = std::chrono::milliseconds(5min);
 
 Tuning DefaultOf(const RuleKind& rule) {
   Tuning tuning;
   tuning.severity = std::string(rule.severity);
-  if (rule.name == "compaction_overdue") tuning.after = kOverdueAfter;
+  if (rule.name == "compaction_overdue") {
+    tuning.after = kOverdueAfter;
+    tuning.waiting_after = kWaitingAfter;
+  }
   if (rule.name == "blind") tuning.after = kBlindAfter;
   return tuning;
 }
@@ -54,6 +58,7 @@ Tunings::Tunings(const Config& config) {
     tuning.pending_for = own.pending_for.value_or(tuning.pending_for);
     tuning.keep_firing_for = own.keep_firing_for.value_or(tuning.keep_firing_for);
     tuning.after = own.after.value_or(tuning.after);
+    tuning.waiting_after = own.waiting_after.value_or(tuning.waiting_after);
   }
 }
 

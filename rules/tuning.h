@@ -25,7 +25,8 @@ struct Tuning {
   double min_ratio = 0;
   std::chrono::milliseconds pending_for{0};
   std::chrono::milliseconds keep_firing_for{0};
-  std::chrono::milliseconds after{0};  // compaction_overdue, blind: the threshold
+  std::chrono::milliseconds after{0};          // compaction_overdue, blind: the threshold
+  std::chrono::milliseconds waiting_after{0};  // compaction_overdue: of fresh data
 };
 
 class Tunings {

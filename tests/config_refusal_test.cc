@@ -339,13 +339,15 @@ TEST_CASE("rules are known and tuned within bounds", "[config]") {
             .find("r.yml:5: rules.count_drops: unknown rule; did you mean \"count_drop\"? (known: "
                   "count_drop, output_moved, ") == 0);
   CHECK(
-      RulesRefusal("{count_drop: {min_events: 0, min_ratio: 1.5, for: 1m1h, after: 6h}}") ==
+      RulesRefusal("{count_drop: {min_events: 0, min_ratio: 1.5, for: 1m1h, after: 6h, "
+                   "waiting_after: 36h}}") ==
       "r.yml:5: rules.count_drop.min_events: must be a whole number of at least 1 without leading "
       "zeros, is \"0\"\n"
       "r.yml:5: rules.count_drop.min_ratio: must be a number from 0 to 1, is \"1.5\"\n"
       "r.yml:5: rules.count_drop.for: must be a duration such as 500ms, 90s, 10m, 1h30m or 400d, "
       "is \"1m1h\"\n"
-      "r.yml:5: rules.count_drop.after: only compaction_overdue and blind wait for a time");
+      "r.yml:5: rules.count_drop.after: only compaction_overdue and blind wait for a time\n"
+      "r.yml:5: rules.count_drop.waiting_after: only compaction_overdue knows of data that waits");
   for (const std::string_view name : RuleNames()) {
     CHECK(RulesRefusal("{" + std::string(name) + ": {min_events: 5}}") == "accepted");
   }

@@ -169,7 +169,7 @@ same events in row, columnar
 preserve columnar in /data/.rollcall for 3d, at most 50GiB
 rules: 17, tuned: 3
   blind: after 5m
-  compaction_overdue: after 6h
+  compaction_overdue: after 6h, waiting_after 1d12h
   count_drop: min_events 1, min_ratio 0, for 0s, keep_firing_for 0s, severity critical
 )");
 }

@@ -279,6 +279,21 @@ TEST_CASE("a blind source is named with its server, since when and why", "[alert
             "be opened)") == 0);
 }
 
+TEST_CASE("data that waits is told with since when and what must be looked at", "[alert_text]") {
+  AlertRow alert = CountDrop();
+  alert.rule = "compaction_overdue";
+  alert.cause = "fresh_data_waits";
+  alert.evidence =
+      R"({"first_run":"7","waiting_since":"2016-02-22T13:00:00.000Z","waiting_after_seconds":129600})";
+  CHECK(TextOf(alert).summary ==
+        "fresh data waits: project acme, day 2016-02-22, format row on data-1");
+  CHECK(TextOf(alert).description ==
+        "No run of project acme, day 2016-02-22, format row on data-1 has finished since run 7 "
+        "failed or was left without an end at 2016-02-22T13:00:00.000Z, more than 36 hours ago: "
+        "its fresh data is not in the canonical files; see why the compactor on data-1 fails "
+        "there.");
+}
+
 TEST_CASE("every rule has a text of one sentence and a runbook", "[alert_text]") {
   for (const RuleKind& rule : Rules()) {
     AlertRow alert = CountDrop();

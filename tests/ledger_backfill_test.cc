@@ -95,7 +95,7 @@ TEST_CASE("a backfill leaves the same ledger as commits one by one", "[ledger]")
   CHECK(facts > 0);
   CHECK(facts_backfilled == facts);
   for (const char* table : {"name", "fact", "balance", "alert", "tally", "lossy", "output", "gap",
-                            "log", "read_range", "open_run", "source",
+                            "log", "read_range", "open_run", "waiting", "source",
                             "(SELECT last_seq, hex(chain), last_name, observed_at FROM commits)"}) {
     CAPTURE(table);
     CHECK(Dump(backfill, table) == Dump(one_by_one, table));

@@ -164,8 +164,9 @@ struct Everything : LedgerFixture {
 };
 
 // Read ranges are left out: a process begins new ones.
-const std::vector<const char*> kTables = {"name",  "fact",  "balance",  "segment", "gap",  "output",
-                                          "tally", "lossy", "open_run", "permit",  "alert"};
+const std::vector<const char*> kTables = {"name",     "fact",    "balance", "segment",
+                                          "gap",      "output",  "tally",   "lossy",
+                                          "open_run", "waiting", "permit",  "alert"};
 
 // In the order of their keys: those without a number of their own have no other.
 std::string Tables(LedgerFixture& ledger) {

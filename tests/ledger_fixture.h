@@ -38,6 +38,7 @@ class RecordingRules final : public RuleBook {
     return {};
   }
   std::chrono::milliseconds overdue_after() const override { return std::chrono::hours(6); }
+  std::chrono::milliseconds waiting_after() const override { return std::chrono::hours(36); }
   std::string Incident(std::string_view, std::string_view,
                        std::string_view version) const override {
     return "incident-" + std::string(version);

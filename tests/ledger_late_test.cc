@@ -82,6 +82,9 @@ TEST_CASE("late facts of one commit leave what as many commits leave", "[ledger]
     CHECK(in_pieces.Derived() == one_by_one.Derived());
     const char* open = "SELECT project, format, run, started_at FROM open_run ORDER BY 1, 2, 3";
     CHECK(together.Rows(open) == one_by_one.Rows(open));
+    const char* waiting = "SELECT project, format, since FROM waiting ORDER BY 1, 2";
+    CHECK(together.Rows(waiting) == one_by_one.Rows(waiting));
+    CHECK(in_pieces.Rows(waiting) == one_by_one.Rows(waiting));
   }
 }
 
