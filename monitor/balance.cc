@@ -71,11 +71,10 @@ Cause CauseOf(const RunCounts& run, Gap gap, const Booking& booking) {
   return booking.unread > 0 ? Cause::kExistingNotRead : Cause::kDroppedInMerge;
 }
 
-bool LargeShare(const RunCounts& run) {
+bool LargeShare(const RunCounts& run, const ExplainedShare& suspicious) {
   const int64_t explained = run.duplicates + run.deleted;
   const auto input = static_cast<double>(OrZero(run.existing) + OrZero(run.fresh));
-  return explained > kLargeExplainedEvents &&
-         static_cast<double>(explained) > kLargeExplainedRatio * input;
+  return explained > suspicious.events && static_cast<double>(explained) > suspicious.ratio * input;
 }
 
 }  // namespace
@@ -109,7 +108,7 @@ Booking BookRun(const RunCounts& run, const Surroundings& around, Balance& balan
   const int64_t duplicates = std::min(run.duplicates, in_hand);
   const int64_t deleted = std::min(run.deleted, in_hand - duplicates);
   booking.overstated = run.duplicates - duplicates + run.deleted - deleted;
-  booking.large_share = LargeShare(run);
+  booking.large_share = LargeShare(run, around.suspicious);
 
   booking.unread = balance.actual - existing;
   booking.dropped =

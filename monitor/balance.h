@@ -65,12 +65,20 @@ struct RunCounts {
 // What happened to the source of a partition since it was last observed.
 enum class Gap : uint8_t { kNone, kQuarantined, kBlind };
 
+// An explained share of a run's input above both is suspicious: a loss can be mislabelled as
+// duplicates.
+struct ExplainedShare {
+  double ratio = 0.5;
+  int64_t events = 1000;
+};
+
 // What surrounds an observation and decides how it is judged.
 struct Surroundings {
   Gap gap = Gap::kNone;
   bool watched_since_day = true;  // the source had no gap since the day began
   int32_t epoch = 0;              // of the source
   int32_t blind_epoch = 0;        // of its newest blind interval so far, 0: there is none
+  ExplainedShare suspicious;
 };
 
 // What one run did to the balance; everything an alert or a timeline needs to say.
@@ -97,10 +105,6 @@ struct Booking {
            broken_segments || emptied;
   }
 };
-
-// An explained share of a run's input above both warns: a loss can be mislabelled as duplicates.
-inline constexpr double kLargeExplainedRatio = 0.5;
-inline constexpr int64_t kLargeExplainedEvents = 1000;
 
 // Books a finished run. `balance` is that of the partition before it and becomes that after it;
 // `last`, `logged_until` and `alerting` are the caller's.

@@ -21,13 +21,15 @@ bool SameRun(const FactRow& a, const FactRow& b) {
 }  // namespace
 
 Bookkeeper::Bookkeeper(Database& database, Names& names, SourceBook& sources, BalanceBook& balances,
-                       FactChains& chains, CanonicalFormats& formats)
+                       FactChains& chains, CanonicalFormats& formats,
+                       const ExplainedShare& suspicious)
     : database_(database),
       names_(names),
       sources_(sources),
       balances_(balances),
       chains_(chains),
       formats_(formats),
+      suspicious_(suspicious),
       permits_(database) {}
 
 void Bookkeeper::Open() {
@@ -97,6 +99,7 @@ Booking Bookkeeper::BookByKind(const FactRow& row, BookedPartition& partition,
 Surroundings Bookkeeper::Around(const FactRow& row, const BookedPartition& partition) {
   Surroundings around;
   around.epoch = row.epoch;
+  around.suspicious = suspicious_;
   const Source* source = sources_.ById(row.source ? row.source : partition.source);
   if (!source) return around;
   // The epochs of two sources have nothing to do with each other.

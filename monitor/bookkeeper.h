@@ -23,7 +23,7 @@
 class Bookkeeper {
  public:
   Bookkeeper(Database& database, Names& names, SourceBook& sources, BalanceBook& balances,
-             FactChains& chains, CanonicalFormats& formats);
+             FactChains& chains, CanonicalFormats& formats, const ExplainedShare& suspicious);
 
   // Reads what is remembered beside the balances; also after a rollback.
   void Open();
@@ -62,6 +62,7 @@ class Bookkeeper {
   BalanceBook& balances_;
   FactChains& chains_;
   CanonicalFormats& formats_;
+  const ExplainedShare suspicious_;
   PermitBook permits_;
   std::set<PartitionKey> awaited_;
 };

@@ -142,6 +142,27 @@ void ReadPreserve(YamlMap& root, const ConfigOrigin& origin, Config& config) {
   config.preserve = std::move(preserve);
 }
 
+// The keys that one rule has and others do not.
+void ReadOwnKeys(YamlMap& map, std::string_view name, RuleConfig& rule) {
+  if (map.Duration("after", rule.after) && name != "compaction_overdue" && name != "blind") {
+    map.Complain("after", "only compaction_overdue and blind wait for a time");
+  }
+  if (map.Duration("waiting_after", rule.waiting_after) && name != "compaction_overdue") {
+    map.Complain("waiting_after", "only compaction_overdue knows of data that waits");
+  }
+  int64_t lag_bytes = 0;
+  if (map.Size("max_lag_bytes", lag_bytes)) {
+    rule.max_lag_bytes = lag_bytes;
+    if (name != "blind") map.Complain("max_lag_bytes", "only blind knows of unread bytes");
+  }
+  const bool ratio = map.Ratio("explained_ratio", rule.explained_ratio);
+  const bool events = map.Count("explained_events", 0, rule.explained_events);
+  if (name == "overstated") return;
+  constexpr const char* kWrong = "only overstated looks at what is explained away";
+  if (ratio) map.Complain("explained_ratio", kWrong);
+  if (events) map.Complain("explained_events", kWrong);
+}
+
 RuleConfig ReadRule(YamlMap& map, std::string_view name) {
   RuleConfig rule;
   map.Count("min_events", 1, rule.min_events);
@@ -151,12 +172,7 @@ RuleConfig ReadRule(YamlMap& map, std::string_view name) {
   if (const auto index = map.Choice("severity", kSeverities)) {
     rule.severity = std::string(kSeverities[*index]);
   }
-  if (map.Duration("after", rule.after) && name != "compaction_overdue" && name != "blind") {
-    map.Complain("after", "only compaction_overdue and blind wait for a time");
-  }
-  if (map.Duration("waiting_after", rule.waiting_after) && name != "compaction_overdue") {
-    map.Complain("waiting_after", "only compaction_overdue knows of data that waits");
-  }
+  ReadOwnKeys(map, name, rule);
   map.Finish();
   return rule;
 }

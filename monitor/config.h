@@ -87,6 +87,10 @@ struct RuleConfig {
   std::optional<std::string> severity;             // critical | warning | info
   std::optional<std::chrono::milliseconds> after;  // compaction_overdue, blind: the threshold
   std::optional<std::chrono::milliseconds> waiting_after;  // compaction_overdue: of fresh data
+  std::optional<int64_t> max_lag_bytes;                    // blind
+  // overstated: what a run may explain away without a warning
+  std::optional<double> explained_ratio;
+  std::optional<int64_t> explained_events;
 };
 
 struct Config {

@@ -58,23 +58,28 @@ std::string DescribeFiles(const CanonicalFilesConfig& files) {
   return text + Joined(facts) + "\n";
 }
 
+std::string RatioText(double value) {
+  std::string ratio = std::to_string(value);
+  ratio.erase(ratio.find_last_not_of('0') + 1);
+  if (ratio.back() == '.') ratio.pop_back();
+  return ratio;
+}
+
 std::string DescribeRule(const std::string& name, const RuleConfig& rule) {
   std::vector<std::string> tuned;
   const auto add = [&](const std::string& key, const std::string& value) {
     tuned.push_back(key + " " + value);
   };
   if (rule.min_events) add("min_events", std::to_string(*rule.min_events));
-  if (rule.min_ratio) {
-    std::string ratio = std::to_string(*rule.min_ratio);
-    ratio.erase(ratio.find_last_not_of('0') + 1);
-    if (ratio.back() == '.') ratio.pop_back();
-    add("min_ratio", ratio);
-  }
+  if (rule.min_ratio) add("min_ratio", RatioText(*rule.min_ratio));
   if (rule.pending_for) add("for", FormatDuration(*rule.pending_for));
   if (rule.keep_firing_for) add("keep_firing_for", FormatDuration(*rule.keep_firing_for));
   if (rule.severity) add("severity", *rule.severity);
   if (rule.after) add("after", FormatDuration(*rule.after));
   if (rule.waiting_after) add("waiting_after", FormatDuration(*rule.waiting_after));
+  if (rule.max_lag_bytes) add("max_lag_bytes", FormatSize(*rule.max_lag_bytes));
+  if (rule.explained_ratio) add("explained_ratio", RatioText(*rule.explained_ratio));
+  if (rule.explained_events) add("explained_events", std::to_string(*rule.explained_events));
   return "  " + name + ": " + (tuned.empty() ? "as it is" : Joined(tuned)) + "\n";
 }
 

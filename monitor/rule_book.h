@@ -84,6 +84,8 @@ class RuleBook {
   virtual std::chrono::milliseconds overdue_after() const = 0;
   // How long fresh data may wait for a run that finishes.
   virtual std::chrono::milliseconds waiting_after() const = 0;
+  // From where on what a run explains away is shown to the rules.
+  virtual ExplainedShare explained_share() const = 0;
   // The id of the incident that an alert belongs to: the same on every server.
   virtual std::string Incident(std::string_view rule, std::string_view server,
                                std::string_view version) const = 0;

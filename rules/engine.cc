@@ -36,7 +36,12 @@ std::chrono::milliseconds RuleEngine::waiting_after() const {
   return tunings_.Of(kOverdueRule).waiting_after;
 }
 
-std::chrono::milliseconds RuleEngine::lag_after() const { return tunings_.Of("blind").after; }
+ExplainedShare RuleEngine::explained_share() const { return tunings_.Of("overstated").explained; }
+
+LagBounds RuleEngine::lag_bounds() const {
+  const Tuning& tuning = tunings_.Of("blind");
+  return {tuning.after, tuning.max_lag_bytes};
+}
 
 std::string RuleEngine::Incident(std::string_view rule, std::string_view server,
                                  std::string_view version) const {

@@ -8,6 +8,12 @@
 #include "monitor/rule_book.h"
 #include "rules/tuning.h"
 
+// How far behind a source may be, in time and in bytes, and still be called watched.
+struct LagBounds {
+  std::chrono::milliseconds after{0};
+  int64_t bytes = 0;
+};
+
 // The rules, as the ledger's thread asks them inside its write transaction. Holds the tuning and
 // nothing else: each answer depends on the question only. Immutable, so any thread may call it.
 class RuleEngine final : public RuleBook {
@@ -20,8 +26,8 @@ class RuleEngine final : public RuleBook {
   std::vector<Finding> OnOverdue(const OverdueObservation& run) const override;
   std::chrono::milliseconds overdue_after() const override;
   std::chrono::milliseconds waiting_after() const override;
-  // How long a source may be behind before it cannot be called watched.
-  std::chrono::milliseconds lag_after() const;
+  ExplainedShare explained_share() const override;
+  LagBounds lag_bounds() const;
   std::string Incident(std::string_view rule, std::string_view server,
                        std::string_view version) const override;
 

@@ -8,6 +8,8 @@ using namespace std::chrono_literals;
 constexpr auto kOverdueAfter = std::chrono::milliseconds(6h);
 constexpr auto kWaitingAfter = std::chrono::milliseconds(36h);
 constexpr auto kBlindAfter = std::chrono::milliseconds(5min);
+// A source that is so far behind cannot be called watched.
+constexpr int64_t kMaxLagBytes = int64_t{64} << 20;
 
 Tuning DefaultOf(const RuleKind& rule) {
   Tuning tuning;
@@ -16,7 +18,10 @@ Tuning DefaultOf(const RuleKind& rule) {
     tuning.after = kOverdueAfter;
     tuning.waiting_after = kWaitingAfter;
   }
-  if (rule.name == "blind") tuning.after = kBlindAfter;
+  if (rule.name == "blind") {
+    tuning.after = kBlindAfter;
+    tuning.max_lag_bytes = kMaxLagBytes;
+  }
   return tuning;
 }
 
@@ -59,6 +64,9 @@ Tunings::Tunings(const Config& config) {
     tuning.keep_firing_for = own.keep_firing_for.value_or(tuning.keep_firing_for);
     tuning.after = own.after.value_or(tuning.after);
     tuning.waiting_after = own.waiting_after.value_or(tuning.waiting_after);
+    tuning.max_lag_bytes = own.max_lag_bytes.value_or(tuning.max_lag_bytes);
+    tuning.explained.ratio = own.explained_ratio.value_or(tuning.explained.ratio);
+    tuning.explained.events = own.explained_events.value_or(tuning.explained.events);
   }
 }
 

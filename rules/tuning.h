@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "monitor/balance.h"
 #include "monitor/config.h"
 
 // The rules that this version knows, with their defaults, and what the configuration made of them.
@@ -27,6 +28,8 @@ struct Tuning {
   std::chrono::milliseconds keep_firing_for{0};
   std::chrono::milliseconds after{0};          // compaction_overdue, blind: the threshold
   std::chrono::milliseconds waiting_after{0};  // compaction_overdue: of fresh data
+  int64_t max_lag_bytes = 0;                   // blind
+  ExplainedShare explained;                    // overstated
 };
 
 class Tunings {

@@ -348,6 +348,16 @@ TEST_CASE("rules are known and tuned within bounds", "[config]") {
       "is \"1m1h\"\n"
       "r.yml:5: rules.count_drop.after: only compaction_overdue and blind wait for a time\n"
       "r.yml:5: rules.count_drop.waiting_after: only compaction_overdue knows of data that waits");
+  CHECK(RulesRefusal("{blind: {max_lag_bytes: 64, explained_ratio: 0.5}}") ==
+        "r.yml:5: rules.blind.max_lag_bytes: must be a size such as 100MB, 64MiB or 50GiB, is "
+        "\"64\"\n"
+        "r.yml:5: rules.blind.explained_ratio: only overstated looks at what is explained away");
+  CHECK(RulesRefusal(
+            "{overstated: {max_lag_bytes: 1MiB, explained_ratio: 2, explained_events: -1}}") ==
+        "r.yml:5: rules.overstated.max_lag_bytes: only blind knows of unread bytes\n"
+        "r.yml:5: rules.overstated.explained_ratio: must be a number from 0 to 1, is \"2\"\n"
+        "r.yml:5: rules.overstated.explained_events: must be a whole number of at least 0 without "
+        "leading zeros, is \"-1\"");
   for (const std::string_view name : RuleNames()) {
     CHECK(RulesRefusal("{" + std::string(name) + ": {min_events: 5}}") == "accepted");
   }

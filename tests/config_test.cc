@@ -167,10 +167,11 @@ canonical files: 2
     recounted by exec /usr/bin/count-events {path}, kept forever, dead since 2016-02-01, but for /usr/bin/restic, restic.service
 same events in row, columnar
 preserve columnar in /data/.rollcall for 3d, at most 50GiB
-rules: 17, tuned: 3
-  blind: after 5m
+rules: 17, tuned: 4
+  blind: after 5m, max_lag_bytes 64MiB
   compaction_overdue: after 6h, waiting_after 1d12h
   count_drop: min_events 1, min_ratio 0, for 0s, keep_firing_for 0s, severity critical
+  overstated: explained_ratio 0.5, explained_events 1000
 )");
 }
 

@@ -39,10 +39,12 @@ class RecordingRules final : public RuleBook {
   }
   std::chrono::milliseconds overdue_after() const override { return std::chrono::hours(6); }
   std::chrono::milliseconds waiting_after() const override { return std::chrono::hours(36); }
+  ExplainedShare explained_share() const override { return suspicious; }
   std::string Incident(std::string_view, std::string_view,
                        std::string_view version) const override {
     return "incident-" + std::string(version);
   }
+  ExplainedShare suspicious;
   mutable std::vector<RunObservation> runs;
   mutable std::vector<OutputObservation> outputs;
   mutable std::vector<OverdueObservation> overdue;

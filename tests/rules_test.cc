@@ -268,6 +268,30 @@ TEST_CASE("deletions beyond what was there are overstated", "[rules]") {
   CHECK(Find(findings, "overstated")->cause == "deleted_more_than_there_was");
 }
 
+TEST_CASE("in a ledger the share from which on explanations are suspicious is configured",
+          "[rules]") {
+  Config tuned;
+  tuned.rules["overstated"].explained_ratio = 0.1;
+  tuned.rules["overstated"].explained_events = 10;
+  for (const bool own : {false, true}) {
+    RuledLedger ledger(own ? tuned : Config{});
+    ledger.Commit({.run = "1", .fresh = 100, .written = 100});
+    ledger.Commit({.at = "2016-02-22T13:00:00Z",
+                   .run = "2",
+                   .existing = 100,
+                   .duplicates = 11,
+                   .written = 89});
+    CHECK(ledger.Alert("cause", "overstated") == (own ? "large_explained_share" : "NULL"));
+  }
+}
+
+TEST_CASE("a source may be 64 MiB behind unless configured", "[rules]") {
+  CHECK(RuleEngine({}).lag_bounds().bytes == int64_t{64} << 20);
+  Config config;
+  config.rules["blind"].max_lag_bytes = 1 << 20;
+  CHECK(RuleEngine(config).lag_bounds().bytes == 1 << 20);
+}
+
 TEST_CASE("a large explained share warns, since a loss can be mislabelled", "[rules]") {
   RunObservation run = CleanRun();
   run.booking.large_share = true;

@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 const Time kStart = ParseTime("2016-02-22T12:00:00Z").value();
 
 struct Watched {
-  SourceWatch watch{"compactd", kStart, 5min};
+  SourceWatch watch{"compactd", kStart, {5min, 64 << 20}};
   SourceStatus At(std::chrono::milliseconds after) const {
     SourceStatus status;
     watch.Describe(status, kStart + after);
@@ -64,7 +64,7 @@ TEST_CASE("another reason goes on with the time that is blind already", "[source
   CHECK(source.At(3s).up);
 }
 
-TEST_CASE("more than 64 MiB unread is blind at once, under a reason in whole words",
+TEST_CASE("more bytes unread than may be are blind at once, under a reason in whole words",
           "[source_watch]") {
   Watched source;
   source.watch.Note({.lag_bytes = 64 << 20}, kStart + 1s);
@@ -72,7 +72,7 @@ TEST_CASE("more than 64 MiB unread is blind at once, under a reason in whole wor
   source.watch.Note({.lag_bytes = (64 << 20) + 1}, kStart + 2s);
   source.watch.Note({.lag_bytes = (64 << 20) + 1}, kStart + 3s);
   CHECK_FALSE(source.At(3s).up);
-  CHECK(source.At(3s).blind_seconds.begin()->first == "more than 64 MiB behind");
+  CHECK(source.At(3s).blind_seconds.begin()->first == "too many bytes behind");
 }
 
 TEST_CASE("bytes that wait for five minutes are blind since they wait", "[source_watch]") {

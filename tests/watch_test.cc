@@ -185,6 +185,29 @@ TEST_CASE("a reload changes rules and sources, and a removed source is not down"
   CHECK(watch.Ask("GET /metrics").find("source=\"second\"") == std::string::npos);
 }
 
+TEST_CASE("a reload changes the share from which on explanations are suspicious", "[watch]") {
+  RunningWatch watch;
+  const std::string fields = "existing, duplicates: dup";
+  const auto run = [&](int number, int existing) {
+    watch.Write("{\"ts\":\"2016-02-22T1" + std::to_string(number) + ":00:00Z\",\"run\":\"" +
+                std::to_string(number) +
+                "\",\"project\":\"acme\",\"day\":\"2016-02-22\",\"format\":\"row\",\"existing\":" +
+                std::to_string(existing) +
+                ",\"new\":0,\"dup\":20,\"written\":" + std::to_string(existing - 20) + "}\n");
+  };
+  watch.Configure(fields);
+  REQUIRE(watch.watch().Reload());
+  run(1, 100);
+  REQUIRE(watch.Says("rollcall_runs_total{format=\"row\"} 1"));
+  const std::string firing =
+      "rollcall_alerts{rule=\"overstated\",severity=\"warning\",state=\"firing\"} ";
+  CHECK(watch.Says(firing + "0"));
+  watch.Configure(fields, "rules: {overstated: {explained_ratio: 0.1, explained_events: 10}}\n");
+  REQUIRE(watch.watch().Reload());
+  run(2, 80);
+  CHECK(watch.Says(firing + "1"));
+}
+
 TEST_CASE("a new address takes a restart, and the reload says so", "[watch]") {
   RunningWatch watch;
   std::string text = ContentOf(watch / "rollcall.yml");

@@ -88,7 +88,7 @@ Result<void> Session::Open() {
     if (!opened) return tl::unexpected<Error>(opened.error());
     sources_.push_back(std::move(*opened));
     due_.push_back(true);
-    watches_.emplace_back(source.name, collector_beat_, rules_.lag_after());
+    watches_.emplace_back(source.name, collector_beat_, rules_.lag_bounds());
   }
   return {};
 }

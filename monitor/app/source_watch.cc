@@ -5,19 +5,16 @@
 
 namespace {
 
-// A source that is so far behind cannot be called watched.
-constexpr int64_t kMaxLagBytes = int64_t{64} << 20;
-
 double Seconds(std::chrono::milliseconds span) {
   return std::chrono::duration<double>(span).count();
 }
 
 }  // namespace
 
-SourceWatch::SourceWatch(std::string name, Time started, std::chrono::milliseconds lag_after)
+SourceWatch::SourceWatch(std::string name, Time started, const LagBounds& bounds)
     : name_(std::move(name)),
       started_(started),
-      lag_after_(lag_after),
+      bounds_(bounds),
       since_(started),
       noted_(started) {}
 
@@ -41,8 +38,8 @@ std::string SourceWatch::Lagging(const Seen& seen, Time now) {
   const int64_t unread = seen.lag_bytes - seen.pending_bytes;
   if (backlog_ && (unread <= 0 || seen.read_bytes >= backlog_->through)) backlog_.reset();
   if (unread > 0 && !backlog_) backlog_ = {now, seen.read_bytes + unread};
-  if (unread > kMaxLagBytes) return "more than 64 MiB behind";
-  if (backlog_ && now - backlog_->since >= lag_after_) return "behind for too long";
+  if (unread > bounds_.bytes) return "too many bytes behind";
+  if (backlog_ && now - backlog_->since >= bounds_.after) return "behind for too long";
   return {};
 }
 

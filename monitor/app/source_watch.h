@@ -9,13 +9,14 @@
 #include "dashboards/rollcall_metrics.h"
 #include "monitor/rule_book.h"
 #include "monitor/time.h"
+#include "rules/engine.h"
 
 // How well one source is being watched: since when it is not and why, and how far behind. One
 // caller at a time; Session locks.
 class SourceWatch {
  public:
-  // `lag_after`: what has been unread for so long makes the source blind.
-  SourceWatch(std::string name, Time started, std::chrono::milliseconds lag_after);
+  // Beyond `bounds` the source is blind.
+  SourceWatch(std::string name, Time started, const LagBounds& bounds);
 
   // What the collector sees of it now.
   struct Seen {
@@ -40,7 +41,7 @@ class SourceWatch {
 
   const std::string name_;
   const Time started_;
-  const std::chrono::milliseconds lag_after_;
+  const LagBounds bounds_;
   std::string reason_, path_;  // empty: watched
   Time since_, noted_;
   bool seen_ = false;
