@@ -134,7 +134,9 @@ void AddSources(const RollcallStatus& status, std::vector<MetricFamily>& familie
             [](const SourceStatus& source) { return source.up ? 1 : 0; });
   by_source(kGauge, "rollcall_source_lag_bytes", "Bytes written to the source and not yet read.",
             [](const SourceStatus& source) { return source.lag_bytes; });
-  by_source(kGauge, "rollcall_coverage_ratio", "Share of the time in which the source was watched.",
+  by_source(kGauge, "rollcall_coverage_ratio",
+            "Share of the time since its first start in which the source was watched and nothing "
+            "of it lost.",
             [](const SourceStatus& source) { return source.coverage_ratio; });
   by_source(kCounter, "rollcall_lines_total", "Lines read from the source.",
             [](const SourceStatus& source) { return source.lines; });

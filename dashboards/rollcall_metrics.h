@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dashboards/metrics.h"
+#include "monitor/time.h"
 
 // What rollcall says about itself and its data on /metrics (DESIGN sections 8 and 12). The role
 // fills a RollcallStatus from the ledger; RollcallMetrics turns it into families. Pure; any thread.
@@ -35,6 +36,10 @@ struct SourceStatus {
   int64_t lines = 0;
   int64_t quarantined_lines = 0;
   std::map<std::string, double> blind_seconds;  // by reason
+  // Spans of its logs that were never read, since it was first watched; and since when such a span
+  // lasts.
+  double lost_seconds = 0;
+  std::optional<Time> losing_since = {};
 };
 
 struct LossyRuns {

@@ -61,6 +61,8 @@ class Ledger {
   // Ends a backfill: writes all balances and makes the file readable by others.
   [[nodiscard]] Result<void> FinishBulk();
 
+  // How well a source was watched by all that wrote this ledger.
+  SourceCoverage Coverage(int16_t source) { return sources_.Coverage(sources_.At(source)); }
   // How far each log of a source has been read.
   std::vector<LogPosition> Positions(int16_t source);
   uint32_t next_log_id();

@@ -179,6 +179,7 @@ void Lookout::Tick(Time now, bool overdue) {
 void Lookout::ReportSource(const SourceObservation& source, int64_t server, Time now, int64_t seq) {
   for (const Source& known : sources_.all()) {
     if (known.name != source.source) continue;
+    sources_.Keep(known, source.coverage);
     PartitionKey subject;
     subject.server = static_cast<int32_t>(server);
     Apply(rules_.OnSource(source, now), {subject, known.id}, Millis(now), seq);

@@ -7,6 +7,7 @@
 
 #include "monitor/balance.h"
 #include "monitor/config.h"
+#include "monitor/coverage.h"
 #include "monitor/time.h"
 
 // How the ledger asks the rules, and what they answer. The ledger's thread calls the one
@@ -47,7 +48,8 @@ struct SourceObservation {
   std::string source;
   std::string reason;  // a constant; empty: watched
   Time began{};
-  std::string path = {};  // of the log in question, where there is one
+  std::string path = {};         // of the log in question, where there is one
+  SourceCoverage coverage = {};  // for the ledger to keep
 };
 
 struct OverdueObservation {

@@ -16,6 +16,11 @@ constexpr const char* kInsertGap =
     "logged_until) VALUES (?,?,?,?,?,?,?,?,?,?,?)";
 constexpr const char* kEndGap =
     "UPDATE gap SET ended = max(began, ?) WHERE source = ? AND ended IS NULL";
+constexpr const char* kWatchedSince =
+    "SELECT watched_since FROM source WHERE id = ? AND watched_since IS NOT NULL";
+constexpr const char* kUnwatched = "SELECT reason, milliseconds FROM unwatched WHERE source = ?";
+constexpr const char* kKeepSince = "UPDATE source SET watched_since = ?2 WHERE id = ?1";
+constexpr const char* kKeepUnwatched = "INSERT OR REPLACE INTO unwatched VALUES (?,?,?)";
 // The newest logged time of a source, from where its newest facts are.
 constexpr const char* kLoggedUntil =
     "SELECT max(logged_at) FROM (SELECT logged_at, source FROM fact ORDER BY seq DESC LIMIT 10000) "
@@ -124,6 +129,30 @@ void SourceBook::Observed(Source& source, int64_t log, int64_t logged_at) {
   source.gap_open = false;
   source.gaps.back().ended = std::max(source.gaps.back().ended, logged_at);
   end_gap_.Run({Cell::Of(logged_at), Cell::Of(int64_t{source.id})});
+}
+
+SourceCoverage SourceBook::Coverage(const Source& source) {
+  using std::chrono::milliseconds;
+  SourceCoverage coverage;
+  Statement since = database_.Prepare(kWatchedSince), spans = database_.Prepare(kUnwatched);
+  if (since.Bind({Cell::Of(int64_t{source.id})}).Step()) {
+    coverage.since = Time(milliseconds(since.Integer(0)));
+  }
+  spans.Bind({Cell::Of(int64_t{source.id})});
+  while (spans.Step()) {
+    coverage.unwatched[std::string(spans.Text(0))] = milliseconds(spans.Integer(1));
+  }
+  return coverage;
+}
+
+void SourceBook::Keep(const Source& source, const SourceCoverage& coverage) {
+  if (coverage.since == Time{}) return;
+  Statement since = database_.Prepare(kKeepSince), span = database_.Prepare(kKeepUnwatched);
+  since.Run(
+      {Cell::Of(int64_t{source.id}), Cell::Of(int64_t{coverage.since.time_since_epoch().count()})});
+  for (const auto& [reason, lasted] : coverage.unwatched) {
+    span.Run({Cell::Of(int64_t{source.id}), Cell::Of(reason), Cell::Of(int64_t{lasted.count()})});
+  }
 }
 
 int32_t SourceBook::EpochOf(const Source& source, int64_t log, int64_t logged_at) {

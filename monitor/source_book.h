@@ -6,6 +6,7 @@
 
 #include "monitor/balance.h"
 #include "monitor/config.h"
+#include "monitor/coverage.h"
 #include "monitor/sqlite.h"
 
 // One compaction log's source as the ledger knows it, and when it was not being watched.
@@ -58,6 +59,10 @@ class SourceBook {
     int64_t seq = 0;
   };
   void Add(Source& source, const NewGap& gap);
+
+  // What collectors told of it, which no fact tells; across restarts.
+  SourceCoverage Coverage(const Source& source);
+  void Keep(const Source& source, const SourceCoverage& coverage);
 
   // How many gaps lie before a fact of `log`. One found late, in another log than a gap and logged
   // before it, does not see past that gap.

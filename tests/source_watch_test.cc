@@ -52,6 +52,28 @@ TEST_CASE("an unreadable log makes the source blind, by a reason that names no p
   CHECK(told->began == kStart + 10s);
 }
 
+TEST_CASE("a source that is watched again goes on with what it was before", "[source_watch]") {
+  Watched before;
+  before.watch.Note({.reason = "is a directory"}, kStart + 10s);
+  before.watch.Note({}, kStart + 20s);
+  const auto told = before.watch.TakeObservation();
+  REQUIRE(told);
+  Watched after{{"compactd", kStart + 30s, {5min, 64 << 20}, told->coverage}};
+  after.watch.Note({}, kStart + 30s);
+  CHECK(after.At(40s).coverage_ratio == 0.75);
+  CHECK(after.At(40s).blind_seconds == before.At(40s).blind_seconds);
+}
+
+TEST_CASE("what was lost of a log was not covered", "[source_watch]") {
+  Watched source;
+  source.watch.Note({}, kStart + 1s);
+  SourceStatus status;
+  status.lost_seconds = 10;
+  status.losing_since = kStart + 80s;
+  source.watch.Describe(status, kStart + 100s);
+  CHECK(status.coverage_ratio == 0.7);
+}
+
 TEST_CASE("another reason goes on with the time that is blind already", "[source_watch]") {
   Watched source;
   source.watch.Note({.reason = "is a directory"}, kStart + 1s);

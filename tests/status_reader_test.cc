@@ -22,3 +22,32 @@ TEST_CASE("events missing leave out the days past their retention", "[status_rea
   REQUIRE(reader->Read(status));
   CHECK(status.formats["row"].events_missing == 10);
 }
+
+TEST_CASE("what logs lost is counted from the first watch on, and once", "[status_reader]") {
+  LedgerFixture ledger;
+  const auto lost = [&] {
+    auto reader = StatusReader::Open(ledger.directory / "ledger.db", ledger.config).value();
+    RollcallStatus status;
+    REQUIRE(reader->Read(status));
+    return status.sources["compactd"];
+  };
+  ledger.Commit({.at = At("11:00:00"), .run = "1", .fresh = 1, .written = 1});
+  ledger.AddGap(FactKind::kBlind, "truncated");
+  ledger.Commit({.at = At("13:00:00"), .run = "2", .existing = 1, .written = 1});
+  CHECK(lost().lost_seconds == 0);  // nobody watched
+  const Time noon = ParseTime(At("12:00:00")).value();
+  SourceObservation watched{"compactd", "", noon};
+  watched.coverage = {noon, {{"is a directory", std::chrono::seconds(5)}}};
+  REQUIRE(ledger.ledger->ReportSource(watched, noon));
+  CHECK(lost().lost_seconds == 3600);
+  ledger.AddGap(FactKind::kBlind, "truncated");
+  ledger.AddGap(FactKind::kBlind, "truncated");
+  ledger.Commit();
+  CHECK(lost().losing_since == ParseTime(At("13:00:00")).value());
+  ledger.Open();
+  CHECK(ledger.ledger->Coverage(0).since == noon);
+  CHECK(ledger.ledger->Coverage(0).unwatched == watched.coverage.unwatched);
+  ledger.Commit({.at = At("14:00:00"), .run = "3", .existing = 1, .written = 1});
+  CHECK(lost().lost_seconds == 7200);
+  CHECK_FALSE(lost().losing_since);
+}

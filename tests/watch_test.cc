@@ -185,6 +185,21 @@ TEST_CASE("a reload changes rules and sources, and a removed source is not down"
   CHECK(watch.Ask("GET /metrics").find("source=\"second\"") == std::string::npos);
 }
 
+TEST_CASE("time that was not watched is known after a restart and a reload", "[watch]") {
+  RunningWatch watch;  // there is no log yet
+  const std::string blind =
+      "rollcall_blind_seconds_total{source=\"compactd\",reason=\"no log has such a name\"} ";
+  REQUIRE(watch.Says(blind));
+  watch.Run(1, 0, 100, 100, "1");
+  REQUIRE(watch.Says("rollcall_source_up{source=\"compactd\"} 1"));
+  watch.Restart();
+  CHECK(watch.Ask("GET /metrics").find(blind) != std::string::npos);
+  REQUIRE(watch.watch().Reload());
+  CHECK(watch.Ask("GET /metrics").find(blind) != std::string::npos);
+  CHECK(watch.Ask("GET /metrics").find("rollcall_coverage_ratio{source=\"compactd\"} 1\n") ==
+        std::string::npos);
+}
+
 TEST_CASE("a reload changes the share from which on explanations are suspicious", "[watch]") {
   RunningWatch watch;
   const std::string fields = "existing, duplicates: dup";

@@ -88,7 +88,8 @@ Result<void> Session::Open() {
     if (!opened) return tl::unexpected<Error>(opened.error());
     sources_.push_back(std::move(*opened));
     due_.push_back(true);
-    watches_.emplace_back(source.name, collector_beat_, rules_.lag_bounds());
+    watches_.emplace_back(source.name, collector_beat_, rules_.lag_bounds(),
+                          ledger_->Coverage(index));
   }
   return {};
 }
@@ -185,7 +186,10 @@ void Session::Keep() {
   milliseconds next_tick = clock_.SinceBoot();
   for (;;) {
     const auto batch = queue_.Pop(std::max(milliseconds(1), next_tick - clock_.SinceBoot()));
-    if (!batch && queue_.closed()) return;
+    if (!batch && queue_.closed()) {
+      if (ledger_) Note(ReportSources());  // how long they were not watched, to the end
+      return;
+    }
     // Told to stop while nothing can be written: the collector must not wait for room.
     if (batch && !CommitPatiently(*batch)) return queue_.Close();
     if (clock_.SinceBoot() < next_tick) continue;

@@ -11,18 +11,23 @@ double Seconds(std::chrono::milliseconds span) {
 
 }  // namespace
 
-SourceWatch::SourceWatch(std::string name, Time started, const LagBounds& bounds)
+SourceWatch::SourceWatch(std::string name, Time started, const LagBounds& bounds,
+                         SourceCoverage known)
     : name_(std::move(name)),
-      started_(started),
       bounds_(bounds),
       since_(started),
-      noted_(started) {}
+      noted_(started),
+      coverage_(std::move(known)) {
+  if (coverage_.since == Time{}) coverage_.since = started;
+}
 
 void SourceWatch::Note(const Seen& seen, Time now) {
   const std::string lagging = Lagging(seen, now);
   const bool lags = seen.reason.empty() && !lagging.empty();
   const std::string& reason = lags ? lagging : seen.reason;
-  if (!reason_.empty()) blind_seconds_[reason_] += std::max(0.0, Seconds(now - noted_));
+  if (!reason_.empty()) {
+    coverage_.unwatched[reason_] += std::max(std::chrono::milliseconds(0), now - noted_);
+  }
   noted_ = now;
   changed_ = changed_ || !std::exchange(seen_, true);
   if (reason == reason_ && seen.path == path_) return;
@@ -45,15 +50,18 @@ std::string SourceWatch::Lagging(const Seen& seen, Time now) {
 
 std::optional<SourceObservation> SourceWatch::TakeObservation() {
   if (!std::exchange(changed_, false) && reason_.empty()) return std::nullopt;
-  return SourceObservation{name_, reason_, since_, path_};
+  return SourceObservation{name_, reason_, since_, path_, coverage_};
 }
 
 void SourceWatch::Describe(SourceStatus& status, Time now) const {
   status.up = reason_.empty();
   status.lag_bytes = lag_bytes_;
-  status.blind_seconds = blind_seconds_;
-  double blind = 0;
-  for (const auto& [reason, seconds] : blind_seconds_) blind += seconds;
-  const double watched = Seconds(now - started_);
-  status.coverage_ratio = watched > 0 ? std::clamp(1 - blind / watched, 0.0, 1.0) : 1.0;
+  status.blind_seconds.clear();
+  double blind = status.lost_seconds;
+  if (status.losing_since) blind += std::max(0.0, Seconds(now - *status.losing_since));
+  for (const auto& [reason, lasted] : coverage_.unwatched) {
+    blind += status.blind_seconds[reason] = Seconds(lasted);
+  }
+  const double all = Seconds(now - coverage_.since);
+  status.coverage_ratio = all > 0 ? std::clamp(1 - blind / all, 0.0, 1.0) : 1.0;
 }

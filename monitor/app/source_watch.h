@@ -15,8 +15,8 @@
 // caller at a time; Session locks.
 class SourceWatch {
  public:
-  // Beyond `bounds` the source is blind.
-  SourceWatch(std::string name, Time started, const LagBounds& bounds);
+  // Beyond `bounds` the source is blind. `known`: of before the start, which is as good as now.
+  SourceWatch(std::string name, Time started, const LagBounds& bounds, SourceCoverage known = {});
 
   // What the collector sees of it now.
   struct Seen {
@@ -34,13 +34,13 @@ class SourceWatch {
   // What the rules are to be told: what was seen first (an alert may be left from before the
   // start), a change, or that it is still not watched.
   std::optional<SourceObservation> TakeObservation();
+  // `status` knows already what of its logs was lost.
   void Describe(SourceStatus& status, Time now) const;
 
  private:
   std::string Lagging(const Seen& seen, Time now);
 
   const std::string name_;
-  const Time started_;
   const LagBounds bounds_;
   std::string reason_, path_;  // empty: watched
   Time since_, noted_;
@@ -54,5 +54,5 @@ class SourceWatch {
     int64_t through = 0;
   };
   std::optional<Backlog> backlog_;
-  std::map<std::string, double> blind_seconds_;  // by reason
+  SourceCoverage coverage_;
 };

@@ -17,6 +17,11 @@ constexpr const char* kLossy =
     "JOIN name format ON format.id = format JOIN name cause ON cause.id = lossy.cause "
     "LEFT JOIN name version ON version.id = lossy.version";
 constexpr const char* kSources = "SELECT name, lines, quarantined FROM source";
+// Blind intervals of logs, by source and begin, from when the source was first watched on.
+constexpr const char* kLost =
+    "SELECT s.name, max(g.began, s.watched_since), g.ended FROM gap g INDEXED BY gap_blind JOIN "
+    "source s ON s.id = g.source WHERE g.blind = 1 AND s.watched_since IS NOT NULL AND (g.ended IS "
+    "NULL OR g.ended > s.watched_since) ORDER BY 1, 2";
 constexpr const char* kHead = "SELECT coalesce(max(last_seq), 0) FROM commits";
 // Open alerts are found by their own index, never by a walk through the history: it holds those
 // that are "<> 'resolved'", and is used only where the query says the same.
@@ -84,6 +89,7 @@ StatusReader::StatusReader(Database database, const Config& config)
       totals_(database_.Prepare(kTotals)),
       lossy_(database_.Prepare(kLossy)),
       sources_(database_.Prepare(kSources)),
+      lost_(database_.Prepare(kLost)),
       head_(database_.Prepare(kHead)),
       alerts_(database_.Prepare(kAlerts)),
       rules_(database_.Prepare(kRules)),
@@ -161,6 +167,25 @@ void StatusReader::ReadSources(RollcallStatus& status) {
     if (source == status.sources.end()) continue;
     source->second.lines = sources_.Integer(1);
     source->second.quarantined_lines = sources_.Integer(2);
+  }
+  ReadLost(status);
+}
+
+// What several logs of a source lost at once is lost once.
+void StatusReader::ReadLost(RollcallStatus& status) {
+  std::map<std::string, int64_t> lost_until;
+  lost_.Bind({});
+  while (lost_.Step()) {
+    const auto found = status.sources.find(TextAt(lost_, 0));
+    if (found == status.sources.end() || found->second.losing_since) continue;
+    int64_t& until = lost_until[found->first];
+    const int64_t began = std::max(until, lost_.Integer(1));
+    if (lost_.IsNull(2)) {
+      found->second.losing_since = Time(std::chrono::milliseconds(began));
+    } else if (lost_.Integer(2) > began) {
+      found->second.lost_seconds += static_cast<double>(lost_.Integer(2) - began) / 1000;
+      until = lost_.Integer(2);
+    }
   }
 }
 

@@ -32,6 +32,7 @@ class StatusReader {
   void ReadTotals(RollcallStatus& status);
   void LeaveOutRetired(RollcallStatus& status);
   void ReadSources(RollcallStatus& status);
+  void ReadLost(RollcallStatus& status);
   void ReadAlerts(RollcallStatus& status);
   void ReadRules(RollcallStatus& status);
   void ReadIncidents(RollcallStatus& status);
@@ -39,7 +40,7 @@ class StatusReader {
 
   Database database_;
   const Config& config_;
-  Statement totals_, lossy_, sources_, head_, alerts_, rules_, incidents_, losses_, retired_;
+  Statement totals_, lossy_, sources_, lost_, head_, alerts_, rules_, incidents_, losses_, retired_;
   std::map<Series, bool> told_;                     // rule, severity, server, project: firing
   std::map<std::string, IncidentStatus> incident_;  // by id
 };
