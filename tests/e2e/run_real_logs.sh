@@ -7,9 +7,9 @@ here=$(dirname "$(readlink -f "$0")")
 check() { python3 "$here/check_real_logs.py" --rollcall "$ROLLCALL" "$@"; }
 
 check rocksdb "$here/../data/rocksdb/LOG"
-cassandra=$here/../../../shared/data/cassandra/node-191-system.log
+cassandra=${ROLLCALL_CASSANDRA_LOG:-}
 if [[ ! -e $cassandra ]]; then
-  echo "SKIPPED cassandra real log: not present"
+  echo "SKIPPED cassandra real log: ROLLCALL_CASSANDRA_LOG names no file"
   exit 0
 fi
 check cassandra "$cassandra"
