@@ -282,21 +282,6 @@ Document FactDocument(const FactEntry& fact) {
           {"detail", Parsed(fact.detail)}};
 }
 
-Document BalanceDocument(const BalanceRow& balance) {
-  return {{"server", balance.server},
-          {"project", balance.project},
-          {"day", balance.day},
-          {"format", balance.format},
-          {"unit", balance.unit},
-          {"expected", CountOrNull(balance.expected)},
-          {"actual", CountOrNull(balance.actual)},
-          {"missing", balance.missing},
-          {"surplus", balance.surplus},
-          {"opening", balance.opening},
-          {"verdict", balance.verdict},
-          {"observed_until", TimeOrNull(balance.observed_until)}};
-}
-
 std::string Write(const Document& document, int indent) {
   return document.dump(indent, ' ', false, Document::error_handler_t::replace);
 }

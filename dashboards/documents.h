@@ -31,8 +31,6 @@ Document ImpactDocument(const Impact& impact);
 
 // One fact as /api/v1/facts pages it.
 Document FactDocument(const FactEntry& fact);
-// One partition's balance.
-Document BalanceDocument(const BalanceRow& balance);
 
 // Text as it is written out: bytes that are no UTF-8 become U+FFFD. `indent` < 0: one line.
 std::string Write(const Document& document, int indent = 2);

@@ -1,1 +1,0 @@
-#include "collectors/joiner.h"
