@@ -1,5 +1,7 @@
 #include "monitor/config_text.h"
 
+#include <algorithm>
+
 #include "monitor/config_values.h"
 
 namespace {
@@ -47,14 +49,9 @@ std::string DescribeFiles(const CanonicalFilesConfig& files) {
   std::string text = "  " + files.format + ": " + files.path + "\n    ";
   std::vector<std::string> facts;
   if (files.serving) facts.push_back("serving");
-  if (files.required) facts.push_back("required after " + FormatDuration(files.grace));
   if (!files.reads.empty()) facts.push_back("merged from " + files.reads);
-  facts.push_back(files.recount[0] == "none" ? "not recounted"
-                                             : "recounted by " + Joined(files.recount, " "));
   facts.push_back(files.retention ? "kept for " + FormatDuration(*files.retention)
                                   : "kept forever");
-  if (files.dead_since) facts.push_back("dead since " + *files.dead_since);
-  if (!files.dead_except.empty()) facts.push_back("but for " + Joined(files.dead_except));
   return text + Joined(facts) + "\n";
 }
 
@@ -83,26 +80,44 @@ std::string DescribeRule(const std::string& name, const RuleConfig& rule) {
   return "  " + name + ": " + (tuned.empty() ? "as it is" : Joined(tuned)) + "\n";
 }
 
+bool Contains(std::span<const std::string_view> names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 }  // namespace
 
-std::string DescribeConfig(const Config& config) {
+std::string DescribeConfig(const Config& config, std::span<const std::string_view> rules_in_force) {
   std::string text = "server " + (config.server.empty() ? "(host name)" : config.server) +
                      ", ledger " + config.ledger + ", listening on " + config.listen + "\n";
   text += "operator's inbox " + config.operator_db + "\n";
-  if (config.keep_sys_admin) text += "CAP_SYS_ADMIN is kept, so that later mounts can be watched\n";
   text += "compaction logs: " + std::to_string(config.compaction_logs.size()) + "\n";
   for (const CompactionLogConfig& log : config.compaction_logs) text += DescribeLog(log);
   text += "canonical files: " + std::to_string(config.canonical_files.size()) + "\n";
   for (const CanonicalFilesConfig& files : config.canonical_files) text += DescribeFiles(files);
-  for (const auto& group : config.same_events) text += "same events in " + Joined(group) + "\n";
-  if (const auto& preserve = config.preserve) {
-    text += "preserve " + Joined(preserve->formats) + " in " + preserve->directory + " for " +
-            FormatDuration(preserve->window);
-    if (preserve->max_bytes > 0) text += ", at most " + FormatSize(preserve->max_bytes);
-    text += preserve->keep_deleted ? ", also after a reported deletion\n" : "\n";
+  text += "rules in force: " + std::to_string(rules_in_force.size()) + " of " +
+          std::to_string(RuleNames().size()) + "\n";
+  for (const auto& [name, rule] : config.rules) {
+    if (Contains(rules_in_force, name)) text += DescribeRule(name, rule);
   }
-  text += "rules: " + std::to_string(RuleNames().size()) +
-          ", tuned: " + std::to_string(config.rules.size()) + "\n";
-  for (const auto& [name, rule] : config.rules) text += DescribeRule(name, rule);
-  return text;
+  const std::vector<std::string> waiting = NotInForce(config, rules_in_force);
+  if (waiting.empty()) return text;
+  return text + "configured and not yet in force: " + Joined(waiting) + "\n";
+}
+
+std::vector<std::string> NotInForce(const Config& config,
+                                    std::span<const std::string_view> rules_in_force) {
+  std::vector<std::string> keys;
+  if (config.keep_sys_admin) keys.emplace_back("keep_sys_admin");
+  for (const CanonicalFilesConfig& files : config.canonical_files) {
+    const std::string place = "canonical_files." + files.format + ".";
+    if (files.required) keys.push_back(place + "required");
+    if (files.recount[0] != "none") keys.push_back(place + "recount");
+    if (files.dead_since || !files.dead_except.empty()) keys.push_back(place + "dead");
+  }
+  if (!config.same_events.empty()) keys.emplace_back("same_events");
+  if (config.preserve) keys.emplace_back("preserve");
+  for (const auto& [name, rule] : config.rules) {
+    if (!Contains(rules_in_force, name)) keys.push_back("rules." + name);
+  }
+  return keys;
 }

@@ -31,23 +31,31 @@ const std::vector<RuleKind>& Rules() {
   static const std::vector<RuleKind> kRules = {
       {"count_drop", "critical"},
       {"output_moved", "critical"},
-      {"dead_file_read", "critical"},
-      {"missing_canonical_file", "critical"},
-      {"file_disagrees", "critical"},
-      {"formats_differ", "critical"},
-      {"replicas_differ", "warning"},
+      {"dead_file_read", "critical", false},
+      {"missing_canonical_file", "critical", false},
+      {"file_disagrees", "critical", false},
+      {"formats_differ", "critical", false},
+      {"replicas_differ", "warning", false},
       {"lost_in_gap", "warning"},
-      {"file_rewritten_in_place", "warning"},
-      {"file_replaced_without_run", "warning"},
-      {"misplaced_file", "warning"},
+      {"file_rewritten_in_place", "warning", false},
+      {"file_replaced_without_run", "warning", false},
+      {"misplaced_file", "warning", false},
       {"overstated", "warning"},
       {"deleted_came_back", "warning"},
       {"surplus", "warning"},
-      {"volume_anomaly", "warning"},
+      {"volume_anomaly", "warning", false},
       {"compaction_overdue", "warning"},
       {"blind", "warning"},
   };
   return kRules;
+}
+
+std::vector<std::string_view> RulesInForce() {
+  std::vector<std::string_view> names;
+  for (const RuleKind& rule : Rules()) {
+    if (rule.in_force) names.push_back(rule.name);
+  }
+  return names;
 }
 
 Tunings::Tunings(const Config& config) {

@@ -15,10 +15,12 @@
 struct RuleKind {
   std::string_view name;
   std::string_view severity;
+  bool in_force = true;  // false: it may be tuned, and nothing looks for it yet
 };
-// The rules of RuleNames() (monitor/config.h) with their default severity; also the zeros of the
-// metrics.
+// The rules of RuleNames() (monitor/config.h) with their default severity.
 const std::vector<RuleKind>& Rules();
+// Those that look; also the zeros of the metrics.
+std::vector<std::string_view> RulesInForce();
 
 struct Tuning {
   std::string severity;
@@ -32,6 +34,7 @@ struct Tuning {
   ExplainedShare explained;                    // overstated
 };
 
+// What each rule goes by, defaults filled in. Owned by the rule engine; immutable, so any thread.
 class Tunings {
  public:
   explicit Tunings(const Config& config);

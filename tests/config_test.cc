@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "monitor/config_text.h"
+#include "rules/tuning.h"
 #include "tests/catch.h"
 
 // What a right configuration means; what is refused, and in which words, is in
@@ -144,7 +145,7 @@ TEST_CASE("the example file is right and describes itself", "[config]") {
       ReadConfig(std::string(ROLLCALL_SOURCE_DIR) + "/deploy/rollcall.example.yml", kPresets);
   INFO((config ? "" : config.error().message));
   REQUIRE(config);
-  CHECK(DescribeConfig(*config) ==
+  CHECK(DescribeConfig(*config, RulesInForce()) ==
         R"(server data-17, ledger /var/lib/rollcall/ledger.db, listening on 127.0.0.1:9717
 operator's inbox /var/lib/rollcall/operator/operator.db
 compaction logs: 4
@@ -162,17 +163,30 @@ compaction logs: 4
     preset cassandra, segments, conservation strict, counts partitions
 canonical files: 2
   columnar: /data/columnar/{project}/{day}.parquet
-    serving, required after 10m, merged from row, recounted by parquet, kept for 400d
+    serving, merged from row, kept for 400d
   row: /data/row/{project}/{day}.evt
-    recounted by exec /usr/bin/count-events {path}, kept forever, dead since 2016-02-01, but for /usr/bin/restic, restic.service
-same events in row, columnar
-preserve columnar in /data/.rollcall for 3d, at most 50GiB
-rules: 17, tuned: 4
+    kept forever
+rules in force: 8 of 17
   blind: after 5m, max_lag_bytes 64MiB
   compaction_overdue: after 6h, waiting_after 1d12h
   count_drop: min_events 1, min_ratio 0, for 0s, keep_firing_for 0s, severity critical
   overstated: explained_ratio 0.5, explained_events 1000
+configured and not yet in force: canonical_files.columnar.required, canonical_files.columnar.recount, canonical_files.row.recount, canonical_files.row.dead, same_events, preserve
 )");
+}
+
+TEST_CASE("what is configured and not yet in force is named, not promised", "[config]") {
+  const Config plain = Parsed(Source(kFields));
+  CHECK(NotInForce(plain, RulesInForce()).empty());
+  CHECK(DescribeConfig(plain, RulesInForce()).find("not yet in force") == std::string::npos);
+  const Config tuned =
+      Parsed(Source(kFields) + "keep_sys_admin: true\nrules: {surplus: {for: 1m}, " +
+             "volume_anomaly: {for: 1m}}\n");
+  CHECK(NotInForce(tuned, RulesInForce()) ==
+        std::vector<std::string>{"keep_sys_admin", "rules.volume_anomaly"});
+  CHECK(DescribeConfig(tuned, RulesInForce())
+            .ends_with("  surplus: for 1m\n"
+                       "configured and not yet in force: keep_sys_admin, rules.volume_anomaly\n"));
 }
 
 TEST_CASE("the example file names every key there is", "[config]") {

@@ -4,6 +4,20 @@
 
 // What /metrics says, read from a ledger.
 
+TEST_CASE("a rule that nothing looks for yet is not among the metrics", "[status_reader]") {
+  LedgerFixture ledger;
+  ledger.config.rules["volume_anomaly"].min_events = 5;
+  ledger.OpenWithRules();
+  auto reader = StatusReader::Open(ledger.directory / "ledger.db", ledger.config).value();
+  RollcallStatus status;
+  REQUIRE(reader->Read(status));
+  std::vector<std::string> rules;
+  for (const RuleStatus& rule : status.rules) rules.push_back(rule.rule);
+  CHECK(rules == std::vector<std::string>{"blind", "compaction_overdue", "count_drop",
+                                          "deleted_came_back", "lost_in_gap", "output_moved",
+                                          "overstated", "surplus"});
+}
+
 TEST_CASE("events missing leave out the days past their retention", "[status_reader]") {
   LedgerFixture ledger;
   CanonicalFilesConfig row;

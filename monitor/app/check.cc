@@ -13,6 +13,7 @@
 #include "monitor/ledger_view.h"
 #include "monitor/sqlite.h"
 #include "rules/engine.h"
+#include "rules/tuning.h"
 
 namespace {
 
@@ -57,6 +58,8 @@ Document ConfigDocument(const Config& config) {
           {"listen", config.listen},
           {"compaction_logs", std::move(logs)},
           {"canonical_files", std::move(formats)},
+          {"rules_in_force", RulesInForce()},
+          {"not_in_force", NotInForce(config, RulesInForce())},
           {"errors", Document::array()}};
 }
 
@@ -116,7 +119,7 @@ int CheckConfigVerb(const Settings& settings) {
   }
   const Document document = ConfigDocument(*config);
   if (settings.format == "table") {
-    std::cout << DescribeConfig(*config);
+    std::cout << DescribeConfig(*config, RulesInForce());
   } else {
     PrintDocument(document, document["compaction_logs"], settings.format,
                   {"name", "paths", "preset", "shape", "unit"});

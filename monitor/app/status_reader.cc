@@ -219,6 +219,7 @@ void StatusReader::ReadAlerts(RollcallStatus& status) {
 void StatusReader::ReadRules(RollcallStatus& status) {
   std::map<std::string, RuleStatus> rules;
   for (const RuleKind& rule : Rules()) {
+    if (!rule.in_force) continue;  // a zero would say that somebody looked
     rules[std::string(rule.name)] = {std::string(rule.name), std::string(rule.severity), 0, 0};
   }
   rules_.Bind({});

@@ -14,6 +14,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
       {"cassandra", "format: regex\nday_format: \"-\"\npattern: 'x (?P<written>.)'\n"}};
   const std::string_view yaml(reinterpret_cast<const char*>(bytes), size);
   const auto config = ParseConfig(yaml, "/proc/self/fuzz/rollcall.yml", presets);
-  if (config ? DescribeConfig(*config).empty() : config.error().message.empty()) std::abort();
+  if (config ? DescribeConfig(*config, {}).empty() : config.error().message.empty()) std::abort();
   return 0;
 }
