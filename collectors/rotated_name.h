@@ -15,7 +15,7 @@ struct RotatedName {
   std::string_view stem;         // "x.log"; the whole name when it was not rotated
   std::vector<uint64_t> digits;  // of the suffix, group by group: {2016, 2, 22, 0}
   bool rotated = false;
-  bool unreadable_archive = false;  // .bz2, .xz, .zip, .lz4
+  bool unreadable_archive = false;  // .bz2, .xz, .zip, .lz4, .Z
 };
 
 RotatedName ParseRotatedName(std::string_view name);

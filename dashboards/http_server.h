@@ -17,8 +17,8 @@
 // writes replies (RequestCollector); a pool runs the handlers and never touches a socket, so that
 // no slow or idle client holds it. Every connection carries one request.
 //
-// Owned by a role (`watch`, `serve`). Get, Post, Start and Stop belong to the owner's thread, each
-// in that order; handlers run on the pool's threads, several at once.
+// Owned by a role (`watch`, later `serve`). Get, Post, Start and Stop belong to the owner's thread,
+// each in that order; handlers run on the pool's threads, several at once.
 class HttpServer {
  public:
   using Handler = HttpRoutes::Handler;

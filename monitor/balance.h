@@ -41,7 +41,7 @@ struct Balance {
   int64_t last = 0;                // sequence of the latest fact, 0: none
   int64_t logged_until = 0;        // newest logged time of its facts, Unix ms
   int64_t permitted = 0;           // events that permits may still explain
-  int32_t epoch = 0;               // of its source when last observed (see SourceEpochs)
+  int32_t epoch = 0;               // of its source when last observed (SourceBook::EpochOf)
   Opening opening = Opening::kUnopened;
   bool deleted_before = false;  // a deletion has been booked: what comes back is suspect
   bool written_only = false;    // the log lacks existing or fresh: never better than unknown

@@ -67,7 +67,7 @@ struct Fact {
 struct LogAnchor {
   int64_t begin = 0;  // byte range hashed, in the decompressed log
   int64_t end = 0;
-  uint64_t hash = 0;  // SHA-256 of them, first 64 bits
+  uint64_t hash = 0;  // XXH3 of them (collectors/log_anchor.h)
 };
 
 // How far one log has been read. Committed in the same transaction as the facts of [from, to).

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-// A number as people read it: 1234567 → "1,234,567".
+// A number as people read it: 1234567 → "1,234,567". Pure.
 inline std::string Grouped(int64_t number) {
   std::string text = std::to_string(number);
   const size_t first = number < 0 ? 1 : 0;

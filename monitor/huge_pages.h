@@ -8,7 +8,7 @@
 
 // An allocator for large tables that are read at random: asks for pages of 2 MiB, since with small
 // ones nearly every access also misses the processor's cache of page addresses. Small allocations
-// are ordinary ones.
+// are ordinary ones. Stateless; any thread.
 template <typename T>
 struct HugePages {
   using value_type = T;

@@ -31,9 +31,9 @@ struct CommitOutcome {
 // transaction a batch. One object, one thread; FILE.lock keeps other processes out.
 //
 // A failed Commit leaves the file as it was; the same batch may be committed again, also when the
-// outcome of a COMMIT was unknown: positions say whether it had been done. In a backfill a batch
-// must stay until the next call, is durable when a later one or FinishBulk made it so, and after a
-// failure the ledger has to be opened again.
+// outcome of a COMMIT was unknown: positions say whether it had been done. What is kept in memory
+// (names, caches, books) is then read from the file again, so that nothing of the failed batch
+// stays in it.
 class Ledger {
  public:
   struct Options {

@@ -8,8 +8,8 @@
 
 #include "monitor/time.h"
 
-// What readers see of a ledger: rows with names instead of ids. Plain data, filled by LedgerView
-// and by the fleet store, read by the pure analyses in rules/ and the documents in dashboards/.
+// What readers see of a ledger: rows with names instead of ids. Plain data, filled by LedgerView,
+// read by the pure analyses in rules/ and the documents in dashboards/.
 // Unknown is nullopt, a text that does not apply is empty; a day is "2016-02-22", "-" where the
 // source has none.
 
@@ -50,7 +50,7 @@ struct BalanceRow {
   std::optional<int64_t> expected, actual;
   int64_t missing = 0;
   int64_t surplus = 0;
-  std::string opening;  // unopened | unknown | unverified | known
+  std::string opening;  // unopened | unknown | unverified | known | expected
   std::string verdict;  // clear | firing | unknown
   // What hides behind a firing verdict: the balance itself is not known for certain.
   bool uncertain = false;

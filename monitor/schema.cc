@@ -13,8 +13,11 @@
 // Names are interned in `name`. Days are days since 1970-01-01, -1000000 where the source has none.
 // Times are Unix milliseconds. Counts that the log did not say are NULL.
 //
-// `commits` holds one row per transaction: when it was observed and the hash chain
-// (monitor/hash_chain.h).
+// `commits` holds one row per batch that brought facts (a backfill's transaction holds many): when
+// it was observed and the hash chain (monitor/hash_chain.h).
+//
+// The version is raised by another entry of kMigrations, once a release has written the one before;
+// until then version 1 itself is changed.
 
 #include "monitor/schema.h"
 

@@ -30,7 +30,7 @@ class UnfinishedBook {
   void Open();
 
   void Start(const FactRow& row);
-  // The run of `end` has no end no longer; `earlier`: nor has what started before that.
+  // `end` ends its run; with `earlier` also those of the partition that started before it.
   void End(const PartitionKey& key, const FactRow& end, bool earlier);
   bool any_started() const { return any_started_; }
   bool AnyStarted(const PartitionKey& key);

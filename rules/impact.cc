@@ -155,10 +155,10 @@ int64_t AddLosses(const DayCase& day, const DayVerdict& verdict,
   return missing;
 }
 
-// A project's days of one unit; a day that is neither lossy for customers nor uncertain is left
-// out.
 using ProjectKey = std::pair<std::string, std::string>;  // project, unit
 
+// A project's days of one unit; a day that is neither lossy for customers nor uncertain is left
+// out.
 void AddDay(const DayVerdict& verdict, const DayCase& day,
             std::map<ProjectKey, ImpactProject>& projects) {
   const BalanceRow& any = *day.copies.front().balance;

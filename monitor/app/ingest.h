@@ -5,7 +5,7 @@
 
 #include "monitor/app/settings.h"
 
-// `rollcall ingest`: reads logs that are there, once, into a ledger.
+// `rollcall ingest`: reads logs that are there, once, into a ledger. Main thread.
 struct IngestOptions {
   std::vector<std::string> logs;  // empty: what the configuration names; "-": standard input
   std::string source;             // --source: which one reads the logs

@@ -13,7 +13,7 @@
 
 namespace {
 
-// Descriptors are closed by whoever opens them here; a pipe's other end is never waited for.
+// What a file holds once decompressed; 0: it does not say.
 int64_t BytesIn(int fd, int64_t size) {
   std::array<unsigned char, 18> head{};  // of a frame, at most
   std::array<unsigned char, 4> end{};
@@ -32,6 +32,7 @@ int64_t BytesIn(int fd, int64_t size) {
 
 }  // namespace
 
+// Opens and closes each file; a pipe's other end is never waited for.
 int64_t LogBytes(const std::vector<std::string>& files) {
   int64_t total = 0;
   for (const std::string& file : files) {

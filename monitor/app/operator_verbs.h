@@ -4,7 +4,8 @@
 
 #include "monitor/app/settings.h"
 
-// `rollcall permit` and `rollcall annotate`: what people know and logs do not say.
+// `rollcall permit` and `rollcall annotate`: what people know and logs do not say. Main
+// thread.
 struct PermitOptions {
   std::string kind = "decrease";  // decrease | rehomed | move
   std::string project, day, format, server;

@@ -5,6 +5,7 @@
 #include "monitor/app/settings.h"
 
 // The verbs that read one or several ledgers and print a document: `alerts`, `timeline`, `impact`.
+// Main thread.
 struct AlertsOptions {
   std::string state = "firing";  // pending | firing | resolved | all
   bool fail = false;             // --fail: exit 1 when something fires

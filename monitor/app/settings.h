@@ -10,7 +10,7 @@
 // Exit codes of every verb (DESIGN section 12).
 enum ExitCode { kDone = 0, kFound = 1, kUsage = 2, kUnusable = 3, kCannotTell = 4 };
 
-// The options that all verbs share, as the command line gave them.
+// The options that all verbs share, as the command line gave them. Main thread, before any other.
 struct Settings {
   std::string config_file;           // empty: /etc/rollcall/rollcall.yml where it exists
   std::vector<std::string> ledgers;  // --ledger, repeatable where ledgers are only read
