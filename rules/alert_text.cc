@@ -51,17 +51,17 @@ std::string Since(const AlertRow& alert) { return "since " + FormatTime(alert.be
 
 bool Known(const std::string& version) { return !version.empty() && version != "unknown"; }
 
-// "run r57 of release 2.7.0"
+// "run r57 of version 2.7.0"
 std::string Who(const AlertRow& alert, const Evidence& evidence) {
   const std::string run = evidence.Text("run");
   return (run.empty() ? "a run" : "run " + run) +
-         (Known(alert.version) ? " of release " + alert.version : " of an unknown release");
+         (Known(alert.version) ? " of version " + alert.version : " of an unknown version");
 }
 
 std::string LeftBy(const AlertRow& alert) {
   if (!Known(alert.previous_version)) return " had been left";
   const bool same = alert.previous_version == alert.version;
-  return " had been left by " + (same ? "the same release" : "release " + alert.previous_version);
+  return " had been left by " + (same ? "the same version" : "version " + alert.previous_version);
 }
 
 std::string CauseInWords(const AlertRow& alert, const Evidence& evidence) {
@@ -83,17 +83,17 @@ std::string CauseInWords(const AlertRow& alert, const Evidence& evidence) {
   return who + " left fewer than it found, and the log does not say why";
 }
 
-// A run that does not find what another release wrote may look in the wrong place, or the other one
+// A run that does not find what another version wrote may look in the wrong place, or the other one
 // wrote to it: no count can tell.
 std::string WhatToStop(const AlertRow& alert) {
   const bool two = alert.cause == "existing_not_read" && Known(alert.version) &&
                    Known(alert.previous_version) && alert.version != alert.previous_version;
   if (two) {
-    return "; one of the two releases uses the wrong place: stop compaction on " + alert.server +
+    return "; one of the two versions uses the wrong place: stop compaction on " + alert.server +
            " until it is known which, and keep what is on disk.";
   }
   const std::string culprit =
-      Known(alert.version) ? "release " + alert.version : "the compactor on " + alert.server;
+      Known(alert.version) ? "version " + alert.version : "the compactor on " + alert.server;
   return "; stop " + culprit + " before the next run, and keep what is on disk.";
 }
 
@@ -121,7 +121,7 @@ AlertText OutputMoved(const AlertRow& alert, const Evidence& evidence) {
   const std::string earlier = evidence.Text("previous_directory");
   const bool moved = alert.cause == "moved" && !earlier.empty();
   std::string before;
-  if (moved && Known(alert.previous_version)) before = " of release " + alert.previous_version;
+  if (moved && Known(alert.previous_version)) before = " of version " + alert.previous_version;
   text.description =
       "Expected format " + alert.format + " in " +
       (moved ? earlier + before : std::string("the configured place")) + ", but " +

@@ -219,20 +219,20 @@ TEST_CASE("a count_drop says expected, seen, since when, through whom and what t
   const AlertText text = TextOf(alert);
   CHECK(text.summary == "1,200 events missing: project acme, day 2016-02-22, format row on data-1");
   CHECK(text.description ==
-        "Expected 1,207 events, there are 7, since 2016-02-22T13:00:00.000Z: run 2 of release "
-        "2.7.0 read 0 existing events where 1,200 had been left by the same release; stop release "
+        "Expected 1,207 events, there are 7, since 2016-02-22T13:00:00.000Z: run 2 of version "
+        "2.7.0 read 0 existing events where 1,200 had been left by the same version; stop version "
         "2.7.0 before the next run, and keep what is on disk.");
 }
 
 // After a revert the good release does not find what the bad one wrote elsewhere: stopping the good
 // one alone would be wrong.
-TEST_CASE("a count_drop between two releases blames neither alone", "[alert_text]") {
+TEST_CASE("a count_drop between two versions blames neither alone", "[alert_text]") {
   const AlertText text = TextOf(CountDrop());
   CHECK(
       text.description ==
-      "Expected 1,207 events, there are 7, since 2016-02-22T13:00:00.000Z: run 2 of release "
-      "2.7.0 read 0 existing events where 1,200 had been left by release 2.6.9; one of the two "
-      "releases uses the wrong place: stop compaction on data-1 until it is known which, and keep "
+      "Expected 1,207 events, there are 7, since 2016-02-22T13:00:00.000Z: run 2 of version "
+      "2.7.0 read 0 existing events where 1,200 had been left by version 2.6.9; one of the two "
+      "versions uses the wrong place: stop compaction on data-1 until it is known which, and keep "
       "what is on disk.");
 }
 
@@ -261,7 +261,7 @@ TEST_CASE("a moved output says that nothing is lost yet, what may be, and how to
   CHECK(text.summary == "output moved: format row on data-1 is now written to /new/{project}");
   CHECK(
       text.description ==
-      "Expected format row in /old/{project} of release 2.6.9, but run 2 of release 2.7.0 wrote it "
+      "Expected format row in /old/{project} of version 2.6.9, but run 2 of version 2.7.0 wrote it "
       "for project acme, day 2016-02-22 to /new/{project}, since 2016-02-22T13:00:00.000Z: "
       "no loss yet; the next re-run may lose 5,000 events of that day alone, so stop the "
       "release, or confirm the move with `rollcall permit --kind move --data-format row --server "
