@@ -23,22 +23,22 @@ int64_t ParseCount(const Value& value) {
 }  // namespace
 
 const std::array<FactBuilder::CountField, 6> FactBuilder::kCounts = {{
-    {FactField::kExisting, &Fact::existing, "existing is no count"},
-    {FactField::kFresh, &Fact::fresh, "fresh is no count"},
-    {FactField::kWritten, &Fact::written, "written is no count"},
-    {FactField::kRecovered, &Fact::recovered, "recovered is no count"},
-    {FactField::kDuplicates, &Fact::duplicates, "duplicates is no count"},
-    {FactField::kDeleted, &Fact::deleted, "deleted is no count"},
+    {FactField::kExisting, &Fact::existing, "existing is not a count"},
+    {FactField::kFresh, &Fact::fresh, "fresh is not a count"},
+    {FactField::kWritten, &Fact::written, "written is not a count"},
+    {FactField::kRecovered, &Fact::recovered, "recovered is not a count"},
+    {FactField::kDuplicates, &Fact::duplicates, "duplicates is not a count"},
+    {FactField::kDeleted, &Fact::deleted, "deleted is not a count"},
 }};
 
 const std::array<FactBuilder::TextField, 7> FactBuilder::kTexts = {{
-    {FactField::kProject, &Fact::project, "project is no text"},
-    {FactField::kServer, &Fact::server, "server is no text"},
-    {FactField::kFormat, &Fact::format, "format is no text"},
-    {FactField::kRun, &Fact::run, "run is no text"},
-    {FactField::kBatch, &Fact::batch, "batch is no text"},
-    {FactField::kVersion, &Fact::version, "version is no text"},
-    {FactField::kPath, &Fact::path, "path is no text"},
+    {FactField::kProject, &Fact::project, "project is not a string"},
+    {FactField::kServer, &Fact::server, "server is not a string"},
+    {FactField::kFormat, &Fact::format, "format is not a string"},
+    {FactField::kRun, &Fact::run, "run is not a string"},
+    {FactField::kBatch, &Fact::batch, "batch is not a string"},
+    {FactField::kVersion, &Fact::version, "version is not a string"},
+    {FactField::kPath, &Fact::path, "path is not a string"},
 }};
 
 FactBuilder::FactBuilder(FieldMapping mapping, TimeFormat time)
@@ -120,7 +120,7 @@ std::string_view FactBuilder::ReadMoment(std::span<const Value> values, Fact& fa
   if (value.kind == Kind::kAbsent) return "no time";
   const bool scalar = value.kind == Kind::kText || value.kind == Kind::kNumber;
   const auto time = scalar ? time_.Parse(value.text) : std::nullopt;
-  if (!time) return "time is no time";
+  if (!time) return "time is not a timestamp";
   fact.logged_at = *time;
   return {};
 }
@@ -139,7 +139,7 @@ std::string_view FactBuilder::ReadPartition(std::span<const Value> values, Fact&
   if (value.kind == Kind::kAbsent) return partition_.empty() ? "no day" : "";
   const bool scalar = value.kind == Kind::kText || value.kind == Kind::kNumber;
   const auto day = scalar ? ParseDayAs(day_format_, value.text) : std::nullopt;
-  if (!day) return "day is no date";
+  if (!day) return "day is not a date";
   fact.day = *day;
   return {};
 }

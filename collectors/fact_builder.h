@@ -28,12 +28,12 @@ class FactBuilder {
   struct CountField {
     FactField field;
     int64_t Fact::*count;
-    std::string_view reason;  // when it is no count
+    std::string_view reason;  // when it is not a count
   };
   struct TextField {
     FactField field;
     Text Fact::*text;
-    std::string_view reason;  // when it is no text
+    std::string_view reason;  // when it is not a string
   };
   static const std::array<CountField, 6> kCounts;
   static const std::array<TextField, 7> kTexts;

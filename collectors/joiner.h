@@ -21,7 +21,7 @@ enum class LineOutcome { kFacts, kIgnored, kQuarantined };
 
 struct LineResult {
   LineOutcome outcome = LineOutcome::kIgnored;
-  std::string_view reason;  // kQuarantined: a constant such as "not json", "day is no date"
+  std::string_view reason;  // kQuarantined: a constant such as "not json", "day is not a date"
 };
 
 // Makes facts where one fact needs several lines (a preset's "joins"). One per log file being read;

@@ -70,5 +70,5 @@ LineResult LineParser::Read(RegexLine& regex, std::string_view line, std::span<V
     case RegexLine::Outcome::kGaveUp:
       break;
   }
-  return {LineOutcome::kQuarantined, "pattern gave up"};
+  return {LineOutcome::kQuarantined, "pattern exceeded its match limit"};
 }

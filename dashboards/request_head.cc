@@ -110,7 +110,7 @@ std::optional<HttpProblem> FrameBody(RequestHead& head) {
     return HttpProblem{413, "too_large", "head and body may hold 16 KiB together"};
   }
   if (error != std::errc() || end != text.data() + text.size()) {
-    return HttpProblem{400, "bad_length", "Content-Length is no number"};
+    return HttpProblem{400, "bad_length", "Content-Length is not a number"};
   }
   return std::nullopt;
 }

@@ -134,7 +134,7 @@ void ReadPreserve(YamlMap& root, const ConfigOrigin& origin, Config& config) {
     map->Complain("missing \"directory\"");
   }
   if (map->Duration("window", preserve.window) && preserve.window.count() == 0) {
-    map->Complain("window", "must be longer than nothing");
+    map->Complain("window", "must be longer than 0s");
   }
   map->Size("max_bytes", preserve.max_bytes);
   map->Bool("keep_deleted", preserve.keep_deleted);

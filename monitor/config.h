@@ -12,7 +12,7 @@
 
 #include "monitor/error.h"
 
-// The configuration file (DESIGN section 6), parsed strictly: an unknown or doubled key, a wrong
+// The configuration file (DESIGN section 6), parsed strictly: an unknown or duplicate key, a wrong
 // type or an impossible value is an Error that names file, line, key and what would be right. Plain
 // data, immutable after ParseConfig.
 

@@ -104,7 +104,7 @@ CanonicalFilesConfig ReadFiles(YamlMap& map, const ConfigOrigin& origin) {
   map.Duration("grace", files.grace);
   ReadRecount(map, files);
   if (map.Duration("retention", files.retention) && files.retention->count() == 0) {
-    map.Complain("retention", "must be longer than nothing; leave it out to keep files forever");
+    map.Complain("retention", "must be longer than 0s; leave it out to keep files forever");
   }
   ReadDead(map, files);
   map.Finish();
@@ -126,7 +126,9 @@ std::vector<CanonicalFilesConfig> ReadCanonicalFiles(YamlMap& root, const Config
     if (!files.path.empty()) claim("path", files.path);
     if (files.serving) {
       const auto [other, fresh] = owners.try_emplace("serving", map.path());
-      if (!fresh) map.Complain("serving", "only one format can be it; " + other->second + " is");
+      if (!fresh) {
+        map.Complain("serving", "only one format can be serving; " + other->second + " already is");
+      }
     }
     all.push_back(std::move(files));
   }

@@ -60,7 +60,7 @@ void ReadMatch(YamlMap& map, CompactionLogConfig& log) {
   log.match.clear();
   for (const std::string& field : match->Keys()) {
     MatchTerm term{field, {}};
-    if (!IsFieldPath(field)) match->Complain(field, "is no field path such as a.b");
+    if (!IsFieldPath(field)) match->Complain(field, "is not a field path such as a.b");
     if (match->TextOrTexts(field, term.values)) log.match.push_back(std::move(term));
   }
   if (match->Keys().empty()) map.Complain("match", "an empty map; leave the key out");
@@ -72,7 +72,9 @@ void ReadOutcome(YamlMap& map, CompactionLogConfig& log) {
   OutcomeField outcome;
   const bool field = read->Text("field", outcome.field);
   if (!field && !read->Has("field")) read->Complain("missing \"field\"");
-  if (field && !IsFieldPath(outcome.field)) read->Complain("field", "is no field path such as a.b");
+  if (field && !IsFieldPath(outcome.field)) {
+    read->Complain("field", "is not a field path such as a.b");
+  }
   const bool failed = read->TextOrTexts("failed", outcome.failed);
   const bool started = read->TextOrTexts("started", outcome.started);
   if (!failed && !started && !read->Has("failed") && !read->Has("started")) {
@@ -80,7 +82,7 @@ void ReadOutcome(YamlMap& map, CompactionLogConfig& log) {
   }
   for (const std::string& value : outcome.started) {
     if (Contains(outcome.failed, value)) {
-      read->Complain("started", Quoted(value) + " stands under failed as well");
+      read->Complain("started", Quoted(value) + " is also under failed");
     }
   }
   read->Finish();
@@ -104,13 +106,13 @@ void ReadFactFields(YamlMap& map, CompactionLogConfig& log) {
     std::string value;
     if (fields && fields->Text(fact, value)) {
       if (!IsFieldPath(value))
-        fields->Complain(fact, Quoted(value) + " is no field path such as a.b");
+        fields->Complain(fact, Quoted(value) + " is not a field path such as a.b");
       log.fields[name] = value;
       log.constants.erase(name);
     }
     if (!constants || !constants->Text(fact, value)) continue;
     CheckConstant(*constants, fact, value);
-    if (fields && fields->Has(fact)) constants->Complain(fact, "stands under fields as well");
+    if (fields && fields->Has(fact)) constants->Complain(fact, "is also under fields");
     log.constants[name] = value;
     log.fields.erase(name);
   }
@@ -167,7 +169,7 @@ void LayPreset(YamlMap& source, std::string_view yaml, const std::string& shown,
 void CheckJoins(YamlMap& source, const std::string& preset) {
   for (const std::string_view key :
        {"format", "pattern", "match", "outcome", "fields", "time_format"}) {
-    if (source.Has(key)) source.Complain(key, "is of no use with preset: " + preset);
+    if (source.Has(key)) source.Complain(key, "has no effect with preset: " + preset);
   }
 }
 
@@ -238,7 +240,7 @@ void CheckSupplied(YamlMap& source, const CompactionLogConfig& log) {
 // The keys of a source that say how its lines are read, against each other.
 void CheckReading(YamlMap& source, const CompactionLogConfig& log) {
   if (log.format != LogFormat::kRegex && !log.pattern.empty()) {
-    source.Complain("pattern", "is of no use without format: regex");
+    source.Complain("pattern", "has no effect without format: regex");
   }
   if (log.format == LogFormat::kRegex && log.pattern.empty() && !source.Has("pattern")) {
     source.Complain("format: regex needs a \"pattern\"");

@@ -61,7 +61,7 @@ void CheckObjects(Database& database, Findings& findings) {
     if (found != theirs.end() && found->second != sql) findings.push_back(name + " was changed");
   }
   for (const auto& [name, sql] : theirs) {
-    if (!ours.contains(name)) findings.push_back(name + " is not of rollcall's making");
+    if (!ours.contains(name)) findings.push_back(name + " was not made by rollcall");
   }
 }
 

@@ -40,12 +40,12 @@ bool YamlMap::Texts(std::string_view key, std::vector<std::string>& into) {
     const std::string where = Path(key) + "[" + std::to_string(i) + "]";
     if (item.kind == YamlNode::Kind::kRefused) return false;
     if (item.kind != YamlNode::Kind::kText) {
-      complaints_.Add(item.line, where, "must be a text, is " + std::string(NameOf(item.kind)));
+      complaints_.Add(item.line, where, "must be a string, is " + std::string(NameOf(item.kind)));
       return false;
     }
     if (!CheckText(item, where)) return false;
     if (!seen.insert(item.text).second) {
-      complaints_.Add(item.line, where, Quoted(item.text) + " stands there twice");
+      complaints_.Add(item.line, where, Quoted(item.text) + " appears twice");
       return false;
     }
     texts.push_back(item.text);
@@ -61,7 +61,7 @@ bool YamlMap::TextOrTexts(std::string_view key, std::vector<std::string>& into) 
   std::string text;
   if (entry && entry->value.kind == YamlNode::Kind::kMap) {
     Find(key);
-    Complain(key, "must be a text or a list of texts, is a map");
+    Complain(key, "must be a string or a list of strings, is a map");
     return false;
   }
   if (!Text(key, text)) return false;

@@ -173,7 +173,8 @@ class TreeBuilder final : public YAML::EventHandler {
       return;
     }
     if (node.kind != YamlNode::Kind::kText) {
-      complaints_.Add(node.line, "", "a key must be a text, not " + std::string(NameOf(node.kind)));
+      complaints_.Add(node.line, "",
+                      "a key must be a string, not " + std::string(NameOf(node.kind)));
     }
     frame.entry = YamlEntry{std::move(node.text), node.line, {}};
   }
@@ -242,9 +243,8 @@ void CheckDoubled(const YamlNode& node, const std::string& path, Complaints& com
     const std::string here = path.empty() ? Shown(entry.key) : path + "." + Shown(entry.key);
     const auto [first, fresh] = first_lines.try_emplace(entry.key, entry.line);
     if (!fresh) {
-      complaints.Add(
-          entry.line, here,
-          "doubled key; it stands on line " + std::to_string(first->second) + " already");
+      complaints.Add(entry.line, here,
+                     "duplicate key; first on line " + std::to_string(first->second));
     }
     CheckDoubled(entry.value, here, complaints);
   }
@@ -257,7 +257,7 @@ std::string_view NameOf(YamlNode::Kind kind) {
     case YamlNode::Kind::kNull:
       return "nothing";
     case YamlNode::Kind::kText:
-      return "a text";
+      return "a string";
     case YamlNode::Kind::kList:
       return "a list";
     case YamlNode::Kind::kMap:

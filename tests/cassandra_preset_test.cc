@@ -289,7 +289,7 @@ TEST_CASE("a time that cannot be is quarantined, none is unknown", "[cassandra]"
     return line.replace(line.find("2019-12-18 11:17:52,075"), 23, time);
   };
   CHECK(JoinLines({with_time("2019-12-32 11:17:52,075")}).quarantined ==
-        std::vector<std::string>{"time is no time"});
+        std::vector<std::string>{"time is not a timestamp"});
   CHECK(JoinLines({with_time("11:17:52,075")}).batch.facts.at(0).logged_at == Time{});
 }
 
@@ -410,7 +410,7 @@ TEST_CASE("a line that begins as a compaction and breaks off is quarantined", "[
   CHECK(reason(Compacted21("T:1", "{1:3, 1:3, }")) == "broken merge counts");
   CHECK(reason(Compacted21("T:1", "{2:9007199254740992, }")) == "broken merge counts");
   CHECK(reason(Compacted21("T:1", "{1:3, }", "many total partitions merged to 4")) ==
-        "totals are no numbers");
+        "totals are not numbers");
   CHECK(
       reason("INFO  [C:1] 2019-12-18 11:17:52,075 X.java:1 - Compacted 2 sstables to [].  0 bytes "
              "to 0.  5 total partitions merged to 0.  Partition merge counts were {1:5, }") ==

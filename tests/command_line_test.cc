@@ -282,8 +282,9 @@ TEST_CASE("words of a permit that contradict each other are exit 2", "[command_l
   CHECK(Contains(RunRollcall({"permit", "acme", "--events", "5", "--reason", " "}).err,
                  "--reason says why"));
   CHECK(Contains(permit({"acme", "--events", "5", "--to", "b"}), "--to is for --kind rehomed"));
-  CHECK(Contains(permit({"acme", "2016-02-30", "--events", "5"}), "2016-02-30 is no date"));
-  CHECK(Contains(permit({"acme", "--events", "5", "--expires", "never"}), "never is no time"));
+  CHECK(Contains(permit({"acme", "2016-02-30", "--events", "5"}), "2016-02-30 is not a date"));
+  CHECK(Contains(permit({"acme", "--events", "5", "--expires", "never"}),
+                 "never is not a timestamp"));
 }
 
 TEST_CASE("a ledger that lost its newest commits is never said to be clear", "[command_line]") {
@@ -346,5 +347,5 @@ TEST_CASE("mistakes of a configuration are a document, too", "[command_line]") {
   const CapturedRun run = RunRollcall({"check", "config", files.config, "--format", "json"});
   CHECK(run.code == 2);
   CHECK(Contains(run.out, files.config + ":1: lisen: unknown key"));
-  CHECK(Contains(run.err, files.config + ":2: server: must be a text, is a list"));
+  CHECK(Contains(run.err, files.config + ":2: server: must be a string, is a list"));
 }

@@ -49,11 +49,11 @@ TEST_CASE("an unknown key is refused with the nearest known one", "[config]") {
       "duplicates, deleted, written, version, path)");
 }
 
-TEST_CASE("a doubled key is refused at any depth", "[config]") {
+TEST_CASE("a duplicate key is refused at any depth", "[config]") {
   CHECK(Refusal(kGood + "server: a\nserver: b\n") ==
-        "r.yml:6: server: doubled key; it stands on line 5 already");
+        "r.yml:6: server: duplicate key; first on line 5");
   CHECK(SourceRefusal("    match: {a: 1, \"a\": 2}\n") ==
-        "r.yml:5: compaction_logs[0].match.a: doubled key; it stands on line 5 already");
+        "r.yml:5: compaction_logs[0].match.a: duplicate key; first on line 5");
 }
 
 TEST_CASE("all complaints come at once, in file order", "[config]") {
@@ -61,26 +61,26 @@ TEST_CASE("all complaints come at once, in file order", "[config]") {
         "r.yml:1: lisen: unknown key; did you mean \"listen\"? (known: server, ledger, listen, "
         "operator_db, keep_sys_admin, compaction_logs, canonical_files, same_events, preserve, "
         "rules)\n"
-        "r.yml:2: canonical_files: must be a list, is a text\n"
+        "r.yml:2: canonical_files: must be a list, is a string\n"
         "r.yml:3: compaction_logs: an empty list; leave the key out or name something\n"
-        "r.yml:4: server: must be a text, is a list");
+        "r.yml:4: server: must be a string, is a list");
 }
 
 TEST_CASE("a wrong type is refused", "[config]") {
-  CHECK(Refusal("a") == "r.yml:1: must be a map, is a text");
+  CHECK(Refusal("a") == "r.yml:1: must be a map, is a string");
   CHECK(Refusal("rules:\n" + kGood) ==
         "r.yml:1: rules: has no value; give one or leave the key out");
   CHECK(Refusal("server: ''\n" + kGood) == "r.yml:1: server: is empty");
   CHECK(Refusal("server: |\n  x\n" + kGood) ==
         "r.yml:1: server: has a line break or control character; for a long text write >-");
   CHECK(Refusal("compaction_logs: [5]\n") ==
-        "r.yml:1: compaction_logs[0]: must be a map, is a text");
+        "r.yml:1: compaction_logs[0]: must be a map, is a string");
   CHECK(SourceRefusal("    expires: [a, [b]]\n") ==
-        "r.yml:5: compaction_logs[0].expires[1]: must be a text, is a list");
+        "r.yml:5: compaction_logs[0].expires[1]: must be a string, is a list");
   CHECK(SourceRefusal("    expires: [a, a]\n") ==
-        "r.yml:5: compaction_logs[0].expires[1]: \"a\" stands there twice");
+        "r.yml:5: compaction_logs[0].expires[1]: \"a\" appears twice");
   CHECK(SourceRefusal("    match: {a: {b: c}}\n") ==
-        "r.yml:5: compaction_logs[0].match.a: must be a text or a list of texts, is a map");
+        "r.yml:5: compaction_logs[0].match.a: must be a string or a list of strings, is a map");
   CHECK(SourceRefusal("    match: {}\n") ==
         "r.yml:5: compaction_logs[0].match: an empty map; leave the key out");
 }
@@ -121,7 +121,7 @@ TEST_CASE("what is no YAML text is refused with its line", "[config]") {
         "r.yml:2: a second document starts here; check the indentation, or remove the ---");
   CHECK(Refusal("- a\nb: c\n") ==
         "r.yml:2: a second document starts here; check the indentation, or remove the ---");
-  CHECK(Refusal("? [a]\n: b\n" + kGood).find("r.yml:1: a key must be a text, not a list\n") == 0);
+  CHECK(Refusal("? [a]\n: b\n" + kGood).find("r.yml:1: a key must be a string, not a list\n") == 0);
 }
 
 TEST_CASE("a syntax error has a hint, and a line where the parser knows it", "[config]") {
@@ -220,9 +220,9 @@ TEST_CASE("impossible times, days, fields and constants are refused", "[config]"
         "r.yml:5: compaction_logs[0].time_zone: must be an IANA zone such as Europe/Berlin, is "
         "\"a b\"");
   CHECK(SourceRefusal("    match: {a..b: 1}\n") ==
-        "r.yml:5: compaction_logs[0].match.a..b: is no field path such as a.b");
+        "r.yml:5: compaction_logs[0].match.a..b: is not a field path such as a.b");
   CHECK(SourceRefusal("    constants: {day: x, fresh: many}\n") ==
-        "r.yml:5: compaction_logs[0].constants.day: stands under fields as well\n"
+        "r.yml:5: compaction_logs[0].constants.day: is also under fields\n"
         "r.yml:5: compaction_logs[0].constants.fresh: must be a count without leading zeros, is "
         "\"many\"");
   CHECK(SourceRefusal("    partition: \"{day}/{proj}\"\n") ==
@@ -236,14 +236,14 @@ TEST_CASE("an outcome needs a field and values that do not contradict", "[config
         "r.yml:5: compaction_logs[0].outcome: missing \"field\"\n"
         "r.yml:5: compaction_logs[0].outcome: needs \"failed\" or \"started\"");
   CHECK(SourceRefusal("    outcome: {field: f, failed: [x], started: x}\n") ==
-        "r.yml:5: compaction_logs[0].outcome.started: \"x\" stands under failed as well");
+        "r.yml:5: compaction_logs[0].outcome.started: \"x\" is also under failed");
 }
 
 TEST_CASE("a pattern and format: regex go together and name useful groups", "[config]") {
   CHECK(SourceRefusal("    format: regex\n") ==
         "r.yml:2: compaction_logs[0]: format: regex needs a \"pattern\"");
   CHECK(SourceRefusal("    pattern: x\n") ==
-        "r.yml:5: compaction_logs[0].pattern: is of no use without format: regex");
+        "r.yml:5: compaction_logs[0].pattern: has no effect without format: regex");
   CHECK(SourceRefusal("    format: regex\n    pattern: 'a(?<=b)(?:c)\\(?P<d>'\n") ==
         "r.yml:6: compaction_logs[0].pattern: names no group such as (?P<written>\\d+)");
   CHECK(
@@ -274,7 +274,8 @@ TEST_CASE("canonical formats and paths are unique, and one at most serves", "[co
                 "  - {format: r, path: \"/{project}/{day}\", serving: true}\n") ==
         "r.yml:3: canonical_files[1].format: the same as that of canonical_files[0]\n"
         "r.yml:3: canonical_files[1].path: the same as that of canonical_files[0]\n"
-        "r.yml:3: canonical_files[1].serving: only one format can be it; canonical_files[0] is");
+        "r.yml:3: canonical_files[1].serving: only one format can be serving; canonical_files[0] "
+        "already is");
 }
 
 TEST_CASE("impossible keys of canonical files are refused", "[config]") {
@@ -282,7 +283,7 @@ TEST_CASE("impossible keys of canonical files are refused", "[config]") {
         "r.yml:1: canonical_files[0].grace: must be a duration such as 500ms, 90s, 10m, 1h30m or "
         "400d, is \"10\"");
   CHECK(FilesRefusal("retention: 0s") ==
-        "r.yml:1: canonical_files[0].retention: must be longer than nothing; leave it out to keep "
+        "r.yml:1: canonical_files[0].retention: must be longer than 0s; leave it out to keep "
         "files forever");
   CHECK(FilesRefusal("reads: row") ==
         "r.yml:1: canonical_files[0].reads: names its own format, which is the default; leave it "
@@ -330,7 +331,7 @@ TEST_CASE("preserve needs known formats, a directory and possible bounds", "[con
       Refusal(files + "preserve: {formats: [rows], directory: /d, window: 0s, max_bytes: 50}\n") ==
       "r.yml:2: preserve.formats: \"rows\" is not under canonical_files; did you mean \"row\"? "
       "(known: row)\n"
-      "r.yml:2: preserve.window: must be longer than nothing\n"
+      "r.yml:2: preserve.window: must be longer than 0s\n"
       "r.yml:2: preserve.max_bytes: must be a size such as 100MB, 64MiB or 50GiB, is \"50\"");
 }
 
@@ -417,7 +418,7 @@ TEST_CASE("keys about the cut of lines are refused where a preset's code reads t
                                 "outcome: {field: f, failed: x}", "time_format: unix_s"}) {
     CHECK(refusal("    " + key + "\n") == "r.yml:5: compaction_logs[0]." +
                                               key.substr(0, key.find(':')) +
-                                              ": is of no use with preset: joined");
+                                              ": has no effect with preset: joined");
   }
 }
 

@@ -179,9 +179,9 @@ TEST_CASE("a count that cannot be is quarantined by its name", "[line_parser]") 
         "true", "[1]", "{}", "99999999999999999999", "\"\\u0661\""}) {
     INFO(count);
     CHECK(Parse(JsonConfig(), Line(std::string(R"(,"existing":)") + count)) ==
-          "quarantined: existing is no count");
+          "quarantined: existing is not a count");
   }
-  CHECK(Parse(JsonConfig(), Line(R"(,"deleted":-1)")) == "quarantined: deleted is no count");
+  CHECK(Parse(JsonConfig(), Line(R"(,"deleted":-1)")) == "quarantined: deleted is not a count");
 }
 
 TEST_CASE("the largest count is 2^53, and digits in a string are a count", "[line_parser]") {
@@ -225,12 +225,12 @@ TEST_CASE("what is no time, no date and no text is named", "[line_parser]") {
     config.fields[field] = "x";
     return Parse(config, Line(",\"x\":" + value));
   };
-  CHECK(with("time", "\"yesterday\"") == "quarantined: time is no time");
-  CHECK(with("time", "true") == "quarantined: time is no time");
-  CHECK(with("day", "\"2016-02-30\"") == "quarantined: day is no date");
-  CHECK(with("day", "[]") == "quarantined: day is no date");
-  CHECK(with("project", "{\"name\":\"acme\"}") == "quarantined: project is no text");
-  CHECK(with("path", "[\"a\",\"b\"]") == "quarantined: path is no text");
+  CHECK(with("time", "\"yesterday\"") == "quarantined: time is not a timestamp");
+  CHECK(with("time", "true") == "quarantined: time is not a timestamp");
+  CHECK(with("day", "\"2016-02-30\"") == "quarantined: day is not a date");
+  CHECK(with("day", "[]") == "quarantined: day is not a date");
+  CHECK(with("project", "{\"name\":\"acme\"}") == "quarantined: project is not a string");
+  CHECK(with("path", "[\"a\",\"b\"]") == "quarantined: path is not a string");
   CHECK(with("project", "\"\"") == "quarantined: no project");
 }
 

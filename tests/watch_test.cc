@@ -188,7 +188,8 @@ TEST_CASE("a reload changes rules and sources, and a removed source is not down"
 TEST_CASE("time that was not watched is known after a restart and a reload", "[watch]") {
   RunningWatch watch;  // there is no log yet
   const std::string blind =
-      "rollcall_blind_seconds_total{source=\"compactd\",reason=\"no log has such a name\"} ";
+      "rollcall_blind_seconds_total{source=\"compactd\",reason=\"no file matches the configured "
+      "paths\"} ";
   REQUIRE(watch.Says(blind));
   watch.Run(1, 0, 100, 100, "1");
   REQUIRE(watch.Says("rollcall_source_up{source=\"compactd\"} 1"));

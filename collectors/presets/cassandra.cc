@@ -71,7 +71,7 @@ class CassandraJoiner final : public Joiner {
 LineResult CassandraJoiner::Line(std::string_view text, const LineOrigin& origin, Batch& batch) {
   using Kind = CassandraLine::Kind;
   CassandraLine line = ParseCassandraLine(text);
-  if (!TimeOf(line)) return {LineOutcome::kQuarantined, "time is no time"};
+  if (!TimeOf(line)) return {LineOutcome::kQuarantined, "time is not a timestamp"};
   switch (line.kind) {
     case Kind::kOther:
       return {LineOutcome::kIgnored, {}};

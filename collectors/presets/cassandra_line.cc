@@ -201,7 +201,7 @@ CassandraLine Merged(std::string_view rest, CassandraLine out) {
   if (out.estimate) before.remove_prefix(1);
   const auto in = GroupedNumber(before);
   const auto merged = GroupedNumber(rest.substr(total + words.size()));
-  if (!in || !merged) return Broken("totals are no numbers");
+  if (!in || !merged) return Broken("totals are not numbers");
   out.before = *in;
   out.after = *merged;
   const size_t counts = rest.find(kCounts, total);
@@ -226,7 +226,7 @@ CassandraLine Compacted(std::string_view line, size_t at) {
   if (to == rest.npos || to > 20 || !IsDigit(rest.front())) return {};
   if (close == rest.npos) return Broken("compaction without its outputs");
   const auto count = GroupedNumber(rest);
-  if (!count) return Broken("totals are no numbers");
+  if (!count) return Broken("totals are not numbers");
   out.input_count = *count;
   out.sstables = Sstables(rest.substr(to + kTo.size(), close - to - kTo.size()));
   return Merged(rest.substr(close), std::move(out));

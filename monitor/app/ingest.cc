@@ -95,7 +95,7 @@ std::string WhyUnreadable(const std::string& log) {
   if (log == "-") return {};
   if (stat(log.c_str(), &status) != 0) return std::strerror(errno);
   if (S_ISDIR(status.st_mode)) return "is a directory; name the files in it";
-  if (!S_ISREG(status.st_mode)) return "is no regular file; give its content to -";
+  if (!S_ISREG(status.st_mode)) return "is not a regular file; pipe its content to -";
   return access(log.c_str(), R_OK) == 0 ? "" : std::strerror(errno);
 }
 

@@ -140,10 +140,10 @@ Result<void> CheckPermit(const PermitOptions& options) {
   if (!decrease && options.events != 0) return wrong("--events is for --kind decrease");
   if (!rehomed && !options.to_server.empty()) return wrong("--to is for --kind rehomed");
   if (!options.day.empty() && !ParseDay(options.day)) {
-    return wrong(options.day + " is no date; write 2016-02-22");
+    return wrong(options.day + " is not a date; write 2016-02-22");
   }
   if (!options.expires.empty() && !ParseTime(options.expires)) {
-    return wrong(options.expires + " is no time; write 2016-02-22T17:00:00Z");
+    return wrong(options.expires + " is not a timestamp; write 2016-02-22T17:00:00Z");
   }
   if (!options.expires.empty() && *ParseTime(options.expires) <= SystemClock().Now()) {
     return wrong("--expires " + options.expires + " is over: nothing would be permitted");
@@ -189,7 +189,7 @@ int Annotate(const Settings& settings, const AnnotateOptions& options) {
   auto config = LoadConfig(settings);
   if (!config) return Report(config.error());
   const auto at = options.at.empty() ? SystemClock().Now() : ParseTime(options.at);
-  if (!at) return Report(Usage(options.at + " is no time; write 2016-02-22T17:00:00Z"));
+  if (!at) return Report(Usage(options.at + " is not a timestamp; write 2016-02-22T17:00:00Z"));
   auto view = LedgerView::Open(config->ledger);
   if (!view) return Report(view.error());
   OperatorEntry entry;

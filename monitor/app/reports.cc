@@ -59,7 +59,8 @@ Result<std::optional<Time>> MaybeTime(const std::string& text) {
   if (const auto day = ParseDay(text); day && day->days != Day::kNone) {
     return std::optional<Time>(StartOf(*day));
   }
-  return Fail(Error::Kind::kUsage, text + " is no time; write 2016-02-22 or 2016-02-22T17:00:00Z");
+  return Fail(Error::Kind::kUsage,
+              text + " is not a timestamp; write 2016-02-22 or 2016-02-22T17:00:00Z");
 }
 
 Result<ImpactFilter> FilterOf(const ImpactOptions& options) {
@@ -235,7 +236,7 @@ int Alerts(const Settings& settings, const AlertsOptions& options) {
 
 int Timeline(const Settings& settings, const TimelineOptions& options) {
   if (!options.day.empty() && !ParseDay(options.day)) {
-    return Report(Usage(options.day + " is no date; write 2016-02-22"));
+    return Report(Usage(options.day + " is not a date; write 2016-02-22"));
   }
   auto ledgers = Open(settings);
   if (!ledgers) return Report(ledgers.error());

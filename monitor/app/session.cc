@@ -163,7 +163,7 @@ void Session::NoteSources() {
     if (!trouble_.empty()) {
       seen.reason = "reading stopped: the ledger cannot be written";
     } else if (!source.has_files()) {
-      seen.reason = "no log has such a name";
+      seen.reason = "no file matches the configured paths";
       seen.path = config_.compaction_logs[i].paths.front();
     }
     for (const TailProblem& found : source.problems()) {
