@@ -248,6 +248,7 @@ Document ImpactDocument(const Impact& impact) {
             {"until", TimeOrNull(impact.window.until)},
             {"version", TextOrNull(impact.window.version)},
             {"project", TextOrNull(impact.window.project)}}},
+          {"as_of", TimeOrNull(impact.as_of)},
           {"totals", std::move(totals)},
           {"incidents", ListOf(impact.incidents, IncidentOf)},
           {"projects", ListOf(impact.projects, ProjectOf)},

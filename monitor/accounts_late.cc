@@ -114,7 +114,12 @@ FactRow* Accounts::BookNext(Rebuilt& rebuilt, SegmentSet* segments, BookedPartit
     next.last_run = booked.back().last_run;
     row.previous = rebuilt.chain[booked.size() - 1].seq;
   }
-  if (bookkeeper_.Reopen(row, partition.balance)) next.last_run = nullptr;
+  bool reopened = bookkeeper_.Reopen(row, partition.balance);
+  if (reopened) next.last_run = nullptr;
+  // A run that counts as not run reopened it for the one that took its place.
+  if (!booked.empty() && rebuilt.chain[booked.size() - 1].marks & kSuperseded) {
+    reopened = reopened || booked.back().booking.reopened;
+  }
   if (row.marks & kSuperseded) {
     row.lost = row.cause = 0;
     row.missing = partition.balance.missing;
@@ -123,6 +128,7 @@ FactRow* Accounts::BookNext(Rebuilt& rebuilt, SegmentSet* segments, BookedPartit
     next.booking = bookkeeper_.Book(row, partition, segments);
     if (row.kind == FactKind::kRun) next.last_run = &row;
   }
+  next.booking.reopened = reopened;
   Follow(row, partition.balance);
   next.after = partition;
   booked.push_back(next);

@@ -8,7 +8,8 @@ namespace {
 // `state <> 'resolved'` stands where it follows from the rest, too: the index of open alerts needs
 // it.
 constexpr const char* kFind =
-    "SELECT id, state, cause, coalesce(version, 0), severity, evidence, fires_at, clear_since FROM "
+    "SELECT id, state, cause, coalesce(version, 0), severity, evidence, fires_at, clear_since, "
+    "began_at FROM "
     "alert WHERE rule = ?1 AND project = ?2 AND day = ?3 AND format = ?4 AND server = ?5 AND "
     "source "
     "= ?6 AND state <> 'resolved'";
@@ -43,13 +44,16 @@ constexpr const char* kManyLostInGap =
     "UPDATE alert SET severity = 'critical' WHERE rule = 'lost_in_gap' AND state <> 'resolved' AND "
     "severity = 'warning' AND (SELECT count(*) FROM alert WHERE rule = 'lost_in_gap' AND "
     "state = 'firing' AND state <> 'resolved') >= 10";
+// Past day + retention (?2), unless it began later: then the partition was reopened.
 constexpr const char* kDropRetired =
-    "DELETE FROM alert WHERE format = ?1 AND project <> 0 AND day < ?2 AND day <> -1000000 AND "
-    "state = 'pending' AND state <> 'resolved'";
+    "DELETE FROM alert WHERE format = ?1 AND project <> 0 AND day <> -1000000 AND day * 86400000 + "
+    "?2 "
+    "<= ?3 AND began_at < day * 86400000 + ?2 AND state = 'pending' AND state <> 'resolved'";
 constexpr const char* kRetire =
     "UPDATE alert SET state = 'resolved', ends_at = ?3 WHERE format = ?1 AND project <> 0 AND day "
-    "< "
-    "?2 AND day <> -1000000 AND state <> 'resolved'";
+    "<> "
+    "-1000000 AND day * 86400000 + ?2 <= ?3 AND began_at < day * 86400000 + ?2 AND state <> "
+    "'resolved'";
 constexpr const char* kAcknowledge =
     "UPDATE alert SET state = 'resolved', ends_at = max(?4, began_at) WHERE rule = ?1 AND server = "
     "?2 AND format = ?3 AND state <> 'resolved'";
@@ -84,6 +88,11 @@ void AlertReplay::Show(const std::vector<Finding>& findings, int64_t now, int64_
   }
 }
 
+void AlertReplay::Reopen(int64_t now) {
+  courses_.clear();
+  reopened_ = now;
+}
+
 bool AlertReplay::any_open() const {
   return std::any_of(courses_.begin(), courses_.end(),
                      [](const auto& entry) { return entry.second.opening.has_value(); });
@@ -114,9 +123,10 @@ std::optional<AlertBook::Open> AlertBook::Find(std::string_view rule, const Subj
               Cell::Of(int64_t{key.format}), Cell::Of(int64_t{key.server}),
               Cell::Of(subject.source)});
   if (!find_.Step()) return std::nullopt;
-  Open open{find_.Integer(0),           find_.Text(1) == "pending", !find_.IsNull(7),
-            std::string(find_.Text(2)), find_.Integer(3),           std::string(find_.Text(4)),
-            std::string(find_.Text(5))};
+  Open open{find_.Integer(0),           find_.Text(1) == "pending",
+            !find_.IsNull(7),           std::string(find_.Text(2)),
+            find_.Integer(3),           std::string(find_.Text(4)),
+            std::string(find_.Text(5)), find_.Integer(8)};
   if (find_.Integer(6) > now) return open;
   if (open.clear) {
     resolve_due_.Run({Cell::Of(now), Cell::Of(open.id)});
@@ -145,16 +155,16 @@ void AlertBook::Settle(const AlertReplay& replay, const Subject& subject, int64_
     if (const auto open = Find(rule, subject, now)) Clear(*open, ended, now, seq);
   }
   for (const auto& [rule, course] : courses) {
-    if (course.opening) SettleOpen(course, subject, now, seq);
+    if (course.opening) SettleOpen(course, subject, replay.reopened_, now, seq);
   }
 }
 
-void AlertBook::SettleOpen(const AlertReplay::Course& course, const Subject& subject, int64_t now,
-                           int64_t seq) {
+void AlertBook::SettleOpen(const AlertReplay::Course& course, const Subject& subject, int64_t since,
+                           int64_t now, int64_t seq) {
   const Finding& opening = *course.opening;
   const auto open = Find(opening.rule, subject, now);
-  const bool same =
-      open && open->cause == opening.cause && open->version == names_.Find(opening.version);
+  const bool same = open && open->began >= since && open->cause == opening.cause &&
+                    open->version == names_.Find(opening.version);
   if (same) {
     Finding restated = course.latest;
     restated.standing = Merged(opening.evidence, course.latest.standing);
@@ -204,6 +214,12 @@ void AlertBook::Insert(const Finding& opening, const Finding& latest, const Subj
                Cell::Of(seq), Cell::Of(Merged(opening.evidence, latest.standing))});
 }
 
+void AlertBook::EndAll(const PartitionKey& key, int64_t now, int64_t seq) {
+  for (const std::string& rule : OpenRules(key)) {
+    if (const auto open = Find(rule, {key, 0}, now)) End(*open, now, seq);
+  }
+}
+
 bool AlertBook::AnyOpen(const PartitionKey& key) { return !OpenRules(key).empty(); }
 
 std::vector<std::string> AlertBook::OpenRules(const PartitionKey& key) {
@@ -229,9 +245,10 @@ void AlertBook::Tick(int64_t now) {
   many_lost_in_gap_.Run({});
 }
 
-void AlertBook::Retire(int64_t format, int32_t day, int64_t now) {
-  drop_retired_.Run({Cell::Of(format), Cell::Of(int64_t{day})});
-  retire_.Run({Cell::Of(format), Cell::Of(int64_t{day}), Cell::Of(now)});
+void AlertBook::Retire(int64_t format, std::chrono::milliseconds retention, int64_t now) {
+  const int64_t kept = retention.count();
+  drop_retired_.Run({Cell::Of(format), Cell::Of(kept), Cell::Of(now)});
+  retire_.Run({Cell::Of(format), Cell::Of(kept), Cell::Of(now)});
 }
 
 void AlertBook::Acknowledge(std::string_view rule, int64_t server, int64_t format, int64_t now) {

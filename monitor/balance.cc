@@ -17,12 +17,14 @@ constexpr std::array<std::string_view, 8> kCauseNames = {"",
 bool Known(int64_t count) { return count != kUnknownCount; }
 int64_t OrZero(int64_t count) { return Known(count) ? count : 0; }
 
-// Opens a partition at its first run: `before` is what the run says it found.
+// Opens a partition at its first run: `before` is what the run says it found. Where something that
+// nobody counted was re-homed to, finding nothing proves nothing.
 void Open(const RunCounts& run, const Surroundings& around, Balance& balance) {
+  const bool awaited = balance.opening == Opening::kExpected;
   balance.actual = OrZero(run.existing);
   if (run.existing > 0) {
     balance.opening = Opening::kUnverified;
-  } else if (run.existing == 0 && around.watched_since_day) {
+  } else if (run.existing == 0 && around.watched_since_day && !awaited) {
     balance.opening = Opening::kKnown;
   } else {
     balance.opening = Opening::kUnknown;
@@ -71,6 +73,13 @@ Cause CauseOf(const RunCounts& run, Gap gap, const Booking& booking) {
   return booking.unread > 0 ? Cause::kExistingNotRead : Cause::kDroppedInMerge;
 }
 
+// Of what is kept once, one is left: where all that existed is called a duplicate, none of it is
+// believed, or a lost partition would be clear.
+int64_t BelievedDuplicates(const RunCounts& run, int64_t existing, int64_t in_hand) {
+  const int64_t most = existing > 0 ? in_hand - 1 : in_hand;
+  return run.duplicates > most ? 0 : run.duplicates;
+}
+
 bool LargeShare(const RunCounts& run, const ExplainedShare& suspicious) {
   const int64_t explained = run.duplicates + run.deleted;
   const auto input = static_cast<double>(OrZero(run.existing) + OrZero(run.fresh));
@@ -100,12 +109,11 @@ Booking BookRun(const RunCounts& run, const Surroundings& around, Balance& balan
   booking.before = booking.opened ? run.existing : balance.actual;
 
   const bool complete = Known(run.existing) && Known(run.fresh);
-  if (!complete) balance.written_only = true;
+  if (!complete) balance.doubtful = true;
 
-  // Duplicates, and then deletions, explain at most what the run had in hand.
   const int64_t existing = Known(run.existing) ? run.existing : balance.actual;
   const int64_t in_hand = Known(run.fresh) ? existing + run.fresh : INT64_MAX;
-  const int64_t duplicates = std::min(run.duplicates, in_hand);
+  const int64_t duplicates = BelievedDuplicates(run, existing, in_hand);
   const int64_t deleted = std::min(run.deleted, in_hand - duplicates);
   booking.overstated = run.duplicates - duplicates + run.deleted - deleted;
   booking.large_share = LargeShare(run, around.suspicious);
@@ -204,6 +212,6 @@ Verdict VerdictOf(const Balance& balance, int32_t source_epoch) {
   if (balance.missing > 0) return Verdict::kFiring;
   if (balance.retired) return Verdict::kClear;
   const bool opened = balance.opening == Opening::kUnverified || balance.opening == Opening::kKnown;
-  const bool known = opened && !balance.written_only && balance.epoch == source_epoch;
+  const bool known = opened && !balance.doubtful && balance.epoch == source_epoch;
   return known ? Verdict::kClear : Verdict::kUnknown;
 }

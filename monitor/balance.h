@@ -44,11 +44,13 @@ struct Balance {
   int32_t epoch = 0;               // of its source when last observed (SourceBook::EpochOf)
   Opening opening = Opening::kUnopened;
   bool deleted_before = false;  // a deletion has been booked: what comes back is suspect
-  bool written_only = false;    // the log lacks existing or fresh: never better than unknown
-  bool disordered = false;      // logged times of its chain do not only rise
-  bool retired = false;         // re-homed away
-  bool alerting = false;        // some alert on it is open
-  uint8_t batch_tag = 0;        // of its latest run's batch, which a retry shares; 0: it had none
+  // Never better than unknown: the log lacks existing or fresh, or the latest merge of segments
+  // wrote nothing, and no count says whether it should have.
+  bool doubtful = false;
+  bool disordered = false;  // logged times of its chain do not only rise
+  bool retired = false;     // re-homed away
+  bool alerting = false;    // some alert on it is open
+  uint8_t batch_tag = 0;    // of its latest run's batch, which a retry shares; 0: it had none
 
   int64_t expected() const { return Sum(Sum(actual, missing), -surplus); }
 };
@@ -89,7 +91,7 @@ struct Booking {
   int64_t lost = 0;             // added to missing
   int64_t returned = 0;         // taken off missing
   int64_t surplus = 0;          // added to surplus
-  int64_t overstated = 0;       // duplicates and deletions claimed beyond what the run had
+  int64_t overstated = 0;       // of duplicates and deletions: what the run cannot have had
   int64_t came_back = 0;        // deleted events read again
   int64_t unseen = 0;           // booked after a gap without alarm
   int64_t permitted = 0;        // decrease that a permit explained
@@ -98,6 +100,7 @@ struct Booking {
   int64_t broken_segments = 0;  // segments: inputs that were gone, or deleted without a merge
   bool emptied = false;         // segments: a merge of something wrote nothing
   bool opened = false;          // the partition's first run
+  bool reopened = false;        // and it had another life before, of which nothing counts any more
   Cause cause = Cause::kNone;
 
   bool remarkable() const {

@@ -27,8 +27,7 @@ uint64_t Hash(const PartitionKey& key) {
 uint32_t TagOf(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
 
 int64_t Marks(const Balance& balance) {
-  return (balance.deleted_before ? kDeletedBefore : 0) |
-         (balance.written_only ? kBalanceWrittenOnly : 0) |
+  return (balance.deleted_before ? kDeletedBefore : 0) | (balance.doubtful ? kBalanceDoubtful : 0) |
          (balance.retired ? kBalanceRetired : 0) | (balance.disordered ? kDisordered : 0) |
          (balance.alerting ? kAlerting : 0) |
          (static_cast<int64_t>(balance.batch_tag) << kBatchTagShift);
@@ -36,7 +35,7 @@ int64_t Marks(const Balance& balance) {
 
 void SetMarks(int64_t marks, Balance& balance) {
   balance.deleted_before = marks & kDeletedBefore;
-  balance.written_only = marks & kBalanceWrittenOnly;
+  balance.doubtful = marks & kBalanceDoubtful;
   balance.retired = marks & kBalanceRetired;
   balance.disordered = marks & kDisordered;
   balance.alerting = marks & kAlerting;

@@ -10,7 +10,7 @@
 #include "monitor/sqlite.h"
 
 // Bits of balance.marks that readers look at, too.
-inline constexpr int64_t kBalanceWrittenOnly = 2;
+inline constexpr int64_t kBalanceDoubtful = 2;
 inline constexpr int64_t kBalanceRetired = 4;
 
 struct BookedPartition {

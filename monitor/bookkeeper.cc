@@ -54,9 +54,10 @@ bool Bookkeeper::IsSegments(const FactRow& row) {
 
 Booking Bookkeeper::Book(FactRow& row, BookedPartition& partition, SegmentSet* segments) {
   Balance& balance = partition.balance;
-  Reopen(row, balance);
+  const bool reopened = Reopen(row, balance);
   if (balance.permitted > 0) balance.permitted = permits_.LeftAt(row.partition, row.logged_at);
   Booking booking = BookByKind(row, partition, segments);
+  booking.reopened = reopened;
   if (booking.permitted > 0) permits_.Use(row.partition, booking.permitted);
   const bool alone = booking.lost > 0 && !Inherit(row, booking.cause);
   if (alone) awaited_.insert(BaseOf(row.partition));
@@ -116,7 +117,7 @@ Booking Bookkeeper::BookOperatorPermit(const FactRow& row, Balance& balance) {
   const FactDetail detail(row.detail);
   const std::string kind = detail.Text("kind");
   const int64_t events = detail.Integer("events");
-  if (kind == "rehomed") return BookRehomedHere(events, balance);
+  if (kind == "rehomed") return BookRehomedHere(detail.Count("events"), balance);
   if (kind == "rehomed_away") return BookRehomedAway(balance);
   const Booking booking = BookPermit(events, balance);
   if (const int64_t left = events - booking.returned; left > 0) {

@@ -130,7 +130,7 @@ bool Supersedes(const FactRow& retry, const FactRow& earlier) {
   const RunCounts& a = retry.counts;
   const RunCounts& b = earlier.counts;
   return retry.kind == FactKind::kRun && earlier.kind == FactKind::kRun &&
-         retry.batch == earlier.batch && !retry.batch.empty() && a.existing == earlier.before &&
-         a.existing != kUnknownCount && a.fresh == b.fresh && a.duplicates == b.duplicates &&
-         a.deleted == b.deleted;
+         retry.batch == earlier.batch && !retry.batch.empty() && a.existing != kUnknownCount &&
+         (a.existing == earlier.before || a.existing == b.existing) && a.fresh == b.fresh &&
+         a.duplicates == b.duplicates && a.deleted == b.deleted;
 }

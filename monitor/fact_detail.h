@@ -22,6 +22,11 @@ class FactDetail {
     const auto found = Find(key);
     return found && found->is_number_integer() ? found->get<int64_t>() : 0;
   }
+  // kUnknownCount where there is none.
+  int64_t Count(const char* key) const {
+    const auto found = Find(key);
+    return found && found->is_number_integer() ? found->get<int64_t>() : kUnknownCount;
+  }
   // Unix ms.
   int64_t Moment(const char* key) const {
     const auto time = ParseTime(Text(key));

@@ -65,7 +65,7 @@ void DescribeSelf(Database& database, const std::string& server, const Config& c
     nlohmann::ordered_json format = {
         {"format", files.format}, {"serving", files.serving}, {"reads", files.reads}};
     if (files.retention) {
-      format["retention_days"] = std::chrono::floor<std::chrono::days>(*files.retention).count();
+      format["retention_ms"] = std::chrono::milliseconds(*files.retention).count();
     }
     formats.push_back(std::move(format));
   }

@@ -227,8 +227,8 @@ Config ConfigOf(Database& database, const Config& tuning) {
     files.path = entry.value("path", "");
     files.serving = entry.value("serving", false);
     files.reads = entry.contains("reads") && entry["reads"].is_string() ? entry["reads"] : "";
-    if (entry.contains("retention_days") && entry["retention_days"].is_number_integer()) {
-      files.retention = std::chrono::hours(24 * entry["retention_days"].get<int64_t>());
+    if (entry.contains("retention_ms") && entry["retention_ms"].is_number_integer()) {
+      files.retention = std::chrono::milliseconds(entry["retention_ms"].get<int64_t>());
     }
     config.canonical_files.push_back(std::move(files));
   }

@@ -83,5 +83,5 @@ struct BlindRow {
 struct FormatRow {
   std::string format, reads;
   bool serving = false;
-  std::optional<int64_t> retention_days;
+  std::optional<std::chrono::milliseconds> retention;
 };

@@ -142,9 +142,9 @@ std::vector<FormatRow> LedgerView::ReadFormats() {
     format.format = entry.value("format", "");
     format.reads = entry.value("reads", "");
     format.serving = entry.value("serving", false);
-    const auto retention = entry.find("retention_days");
+    const auto retention = entry.find("retention_ms");
     if (retention != entry.end() && retention->is_number_integer()) {
-      format.retention_days = retention->get<int64_t>();
+      format.retention = std::chrono::milliseconds(retention->get<int64_t>());
     }
     formats.push_back(std::move(format));
   }
@@ -162,17 +162,17 @@ Result<std::vector<FormatRow>> LedgerView::Formats() {
 void LedgerView::ReadRetention() {
   Statement until = database_.Prepare(kLoggedUntil);
   if (!until.Bind({}).Step() || until.IsNull(0)) return;
-  const auto today = std::chrono::floor<std::chrono::days>(*TimeAt(until, 0));
+  now_ = until.Integer(0);
   for (const FormatRow& format : ReadFormats()) {
-    if (!format.retention_days) continue;
-    kept_from_[NameId(format.format)] =
-        today.time_since_epoch().count() - *format.retention_days + 1;
+    if (format.retention) retention_[NameId(format.format)] = format.retention->count();
   }
 }
 
-bool LedgerView::Retired(int64_t format, int64_t day) const {
-  const auto from = kept_from_.find(format);
-  return from != kept_from_.end() && day != Day::kNone && day < from->second;
+bool LedgerView::Retired(int64_t format, int64_t day, int64_t logged_until) const {
+  const auto retention = retention_.find(format);
+  if (retention == retention_.end() || day == Day::kNone) return false;
+  const int64_t end = day * 86'400'000 + retention->second;
+  return end <= now_ && logged_until < end;  // else a later run has reopened it
 }
 
 Result<std::vector<LedgerView>> OpenLedgers(const std::vector<std::string>& paths) {

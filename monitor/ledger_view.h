@@ -41,12 +41,14 @@ class LedgerView {
   // All balances of a project, or of every project (empty), in the order of their key.
   [[nodiscard]] Result<void> Balances(std::string_view project, const TakeBalance& take);
   // Only those with something missing. This and the next two leave out what is past its retention:
-  // it is gone rightly, whatever became of it before.
+  // it is gone rightly, whatever became of it before, unless a run reopened it.
   [[nodiscard]] Result<void> Lossy(std::string_view project, const TakeBalance& take);
   // All copies that this ledger has of the project-days given.
   [[nodiscard]] Result<void> CopiesOf(const std::set<ProjectDay>& days, const TakeBalance& take);
   // Whether there is any partition of the project, or of any project (empty).
   [[nodiscard]] Result<bool> Knows(std::string_view project);
+  // Whether a fact names this version of the compactor.
+  [[nodiscard]] Result<bool> KnowsVersion(std::string_view version);
   // Those that a person expects on a server (re-homed there) and no source has seen yet.
   [[nodiscard]] Result<void> Announced(std::string_view project, const TakeBalance& take);
   // How many observed partitions of a project, or of each (empty), are unknown and do not fire.
@@ -62,6 +64,8 @@ class LedgerView {
                                       std::string_view server, const TakeFact& take);
   // At most `limit` facts after sequence `seq`, in sequence.
   [[nodiscard]] Result<void> FactsAfter(int64_t seq, int64_t limit, const TakeFact& take);
+  // When it was last written; none: never.
+  [[nodiscard]] Result<std::optional<Time>> WrittenAt();
   // Sequence of the newest fact, 0: none.
   [[nodiscard]] Result<int64_t> HeadSeq();
   // Why it cannot be all that was written: the head that is kept beside it is ahead of it, since
@@ -77,7 +81,9 @@ class LedgerView {
   std::string NameOf(int64_t id);
   void Give(const Statement& row, const TakeBalance& take) const;
   void ReadRetention();
-  bool Retired(int64_t format, int64_t day) const;
+  bool IsRetired(const Statement& balance) const;
+  // `logged_until`: of the partition, Unix ms.
+  bool Retired(int64_t format, int64_t day, int64_t logged_until) const;
   std::vector<FormatRow> ReadFormats();
   void AddGaps(std::string_view project, std::vector<BlindRow>& rows);
   void AddBlindAlerts(std::vector<BlindRow>& rows);
@@ -94,7 +100,8 @@ class LedgerView {
   Database database_;
   std::string ledger_id_;
   std::string server_;
-  std::map<int64_t, int64_t> kept_from_;  // by format: the first day that retention keeps
+  std::map<int64_t, int64_t> retention_;  // by format, in ms
+  int64_t now_ = 0;                       // by the logs' clock, Unix ms
 };
 
 // Opens all, or says which one cannot be. Of copies of one ledger the one that goes furthest is

@@ -14,7 +14,7 @@ constexpr const char* kBalances =
     "JOIN name project ON project.id = b.project LEFT JOIN name format ON format.id = b.format "
     "LEFT "
     "JOIN source ON source.id = b.source ";
-constexpr int kDay = 2, kFormat = 13;
+constexpr int kDay = 2, kLoggedUntil = 12, kFormat = 13;
 
 // Through the index of losses: a ledger has far more partitions than lossy ones.
 constexpr const char* kLossyOnly =
@@ -22,7 +22,8 @@ constexpr const char* kLossyOnly =
     "b.day, b.format, b.server) = (l.project, l.day, l.format, l.server) WHERE b.missing > 0 ";
 // Where a person's word is all there is (source 0), nothing is unknown but what is expected.
 constexpr const char* kUnknownCopies =
-    "SELECT b.project, b.format, b.day FROM balance b WHERE b.missing = 0 AND NOT b.marks & 4 AND "
+    "SELECT b.project, b.format, b.day, b.logged_until FROM balance b WHERE b.missing = 0 AND NOT "
+    "b.marks & 4 AND "
     "b.source <> 0 AND b.opening <> 4 AND (b.opening NOT IN (2, 3) OR b.marks & 2 OR b.epoch <> "
     "coalesce((SELECT max(epoch) FROM gap WHERE gap.source = b.source), 0)) AND (?1 IS NULL OR "
     "b.project = ?1) ORDER BY b.project";
@@ -63,7 +64,7 @@ BalanceRow BalanceAt(const Statement& row) {
   balance.missing = row.Integer(6);
   balance.surplus = row.Integer(7);
   balance.opening = static_cast<Opening>(row.Integer(8));
-  balance.written_only = (row.Integer(9) & kBalanceWrittenOnly) != 0;
+  balance.doubtful = (row.Integer(9) & kBalanceDoubtful) != 0;
   balance.epoch = static_cast<int32_t>(row.Integer(10));
   balance.retired = (row.Integer(9) & kBalanceRetired) != 0;
   const auto source_epoch = static_cast<int32_t>(row.Integer(11));
@@ -113,12 +114,16 @@ void LedgerView::Give(const Statement& row, const TakeBalance& take) const {
   take(std::move(balance));
 }
 
+bool LedgerView::IsRetired(const Statement& balance) const {
+  return Retired(balance.Integer(kFormat), balance.Integer(kDay), balance.Integer(kLoggedUntil));
+}
+
 void LedgerView::ReadBalances(std::string_view where, std::initializer_list<Cell> values,
                               bool retired, const TakeBalance& take) {
   Statement query = database_.Prepare(std::string(kBalances) + std::string(where));
   query.Bind(values);
   while (query.Step()) {
-    if (retired || !Retired(query.Integer(kFormat), query.Integer(kDay))) Give(query, take);
+    if (retired || !IsRetired(query)) Give(query, take);
   }
 }
 
@@ -149,7 +154,7 @@ Result<void> LedgerView::CopiesOf(const std::set<ProjectDay>& days, const TakeBa
       known = &project;
       query.Bind({Cell::Of(id), Cell::Of(int64_t{day->days})});
       while (query.Step()) {
-        if (!Retired(query.Integer(kFormat), query.Integer(kDay))) Give(query, take);
+        if (!IsRetired(query)) Give(query, take);
       }
     }
   });
@@ -174,6 +179,17 @@ Result<bool> LedgerView::Knows(std::string_view project) {
   return knows;
 }
 
+Result<bool> LedgerView::KnowsVersion(std::string_view version) {
+  bool knows = false;
+  auto ok = Read([&] {
+    const int64_t id = NameId(version);
+    Statement query = database_.Prepare("SELECT 1 FROM fact WHERE version = ? LIMIT 1");
+    knows = id != 0 && query.Bind({Cell::Of(id)}).Step();
+  });
+  if (!ok) return tl::unexpected<Error>(ok.error());
+  return knows;
+}
+
 Result<LedgerView::UnknownCopies> LedgerView::Unknown(std::string_view project) {
   UnknownCopies copies;
   auto ok = Read([&] {
@@ -182,7 +198,7 @@ Result<LedgerView::UnknownCopies> LedgerView::Unknown(std::string_view project) 
     int64_t id = 0;
     int64_t* count = nullptr;  // those of one project follow each other
     while (query.Step()) {
-      if (Retired(query.Integer(1), query.Integer(2))) continue;
+      if (Retired(query.Integer(1), query.Integer(2), query.Integer(3))) continue;
       if (query.Integer(0) != id) count = &copies[NameOf(query.Integer(0))];
       id = query.Integer(0);
       ++*count;

@@ -161,6 +161,17 @@ Result<void> LedgerView::FactsAfter(int64_t seq, int64_t limit, const TakeFact& 
   });
 }
 
+Result<std::optional<Time>> LedgerView::WrittenAt() {
+  std::optional<Time> at;
+  auto ok = Read([&] {
+    Statement newest =
+        database_.Prepare("SELECT observed_at FROM commits ORDER BY last_seq DESC LIMIT 1");
+    if (newest.Bind({}).Step()) at = TimeAt(newest, 0);
+  });
+  if (!ok) return tl::unexpected<Error>(ok.error());
+  return at;
+}
+
 Result<int64_t> LedgerView::HeadSeq() {
   int64_t head = 0;
   auto ok = Read([&] {

@@ -63,6 +63,9 @@ void Lookout::CountLoss(const FactRow& row, int64_t runs) {
 }
 
 void Lookout::Show(const FactRow& row, const Booking& booking, Balance& balance) {
+  if (booking.reopened && balance.alerting) {
+    alerts_.EndAll(row.partition, row.logged_at, row.seq);
+  }
   if (row.kind == FactKind::kStartedRun) return;
   if (!booking.remarkable() && !balance.alerting) return;
   Apply(rules_.OnRun(Describe(row, booking, balance)), {row.partition, 0}, row.logged_at, row.seq);
@@ -71,6 +74,7 @@ void Lookout::Show(const FactRow& row, const Booking& booking, Balance& balance)
 
 void Lookout::ShowAgain(const FactRow& row, const Booking& booking, const Balance& balance,
                         AlertReplay& replay) {
+  if (booking.reopened) replay.Reopen(row.logged_at);
   if (row.kind == FactKind::kStartedRun) return;
   if (!booking.remarkable() && !replay.any_open()) return;
   replay.Show(rules_.OnRun(Describe(row, booking, balance)), row.logged_at, row.seq);
@@ -144,7 +148,7 @@ OutputObservation Lookout::Compare(const FactRow& row, const OutputBook::Place& 
   output.earlier_runs = place.earlier_runs;
   const CanonicalFilesConfig* format = formats_.Of(row.partition.format);
   // The configured path may hold wildcards where the servers' own paths differ.
-  const std::string expected = format ? OutputDirectory(format->path, Day{}) : std::string();
+  const std::string expected = format ? OutputDirectory(format->path) : std::string();
   const auto outside = [](const std::string& pattern, const std::string& directory) {
     return fnmatch(pattern.c_str(), directory.c_str(), FNM_PATHNAME) != 0;
   };
@@ -171,7 +175,7 @@ void Lookout::Tick(Time now, bool overdue) {
   alerts_.Tick(Millis(now));
   for (const CanonicalFilesConfig& files : formats_.all()) {
     if (!files.retention) continue;
-    alerts_.Retire(names_.Find(files.format), FirstKeptDay(*files.retention, now), Millis(now));
+    alerts_.Retire(names_.Find(files.format), *files.retention, Millis(now));
   }
   if (overdue) ShowOverdue(now);
 }

@@ -1,8 +1,5 @@
 #include "monitor/output_book.h"
 
-#include <algorithm>
-#include <array>
-
 namespace {
 
 constexpr const char* kLastRun =
@@ -13,59 +10,31 @@ constexpr const char* kLastRun =
 constexpr const char* kFind =
     "SELECT version, runs FROM output WHERE server = ? AND format = ? AND directory = ?";
 
-bool Digit(char c) { return c >= '0' && c <= '9'; }
-
-// Where `number` ends when it stands at `at`, alone or, with `width` digits, beside other digits;
-// 0: it does not.
-size_t NumberEnd(std::string_view text, size_t at, int number, size_t width) {
-  const std::string plain = std::to_string(number);
-  const std::string padded =
-      std::string(width > plain.size() ? width - plain.size() : 0, '0') + plain;
-  if (text.compare(at, padded.size(), padded) == 0) return at + padded.size();
-  const size_t end = at + plain.size();
-  const bool alone = end >= text.size() || !Digit(text[end]);
-  return alone && text.compare(at, plain.size(), plain) == 0 ? end : 0;
-}
-
-// The end of a date that begins at `at`: year and month, and the day where it follows; 0: none.
-size_t DateEnd(std::string_view text, size_t at, const std::array<int, 3>& date) {
+// A date in parts as one: "{year}/{month}/{day}", "{year}{month}" → "{day}".
+std::string WithWholeDays(std::string_view path) {
+  constexpr std::string_view kYear = "{year}";
   constexpr size_t kLongestSeparator = 8;  // "/month="
-  if (at > 0 && Digit(text[at - 1])) return 0;
-  size_t end = NumberEnd(text, at, date[0], 4);
-  size_t parts = end == 0 ? 0 : 1;
-  while (parts > 0 && parts < date.size()) {
-    size_t next = end;
-    while (next < text.size() && !Digit(text[next]) && next - end < kLongestSeparator) ++next;
-    const size_t stop = NumberEnd(text, next, date[parts], 2);
-    if (stop == 0) break;
-    end = stop;
-    ++parts;
-  }
-  const bool whole = end >= text.size() || !Digit(text[end]);
-  return parts >= 2 && whole ? end : 0;
-}
-
-std::array<int, 3> PartsOf(Day day) {
-  const std::string text = FormatDay(day);  // 2016-02-22
-  return {std::stoi(text.substr(0, 4)), std::stoi(text.substr(5, 2)), std::stoi(text.substr(8, 2))};
-}
-
-std::string WithoutDate(std::string_view path, Day day) {
-  if (day.days == Day::kNone) return std::string(path);
-  const std::array<int, 3> date = PartsOf(day);
   std::string out;
   for (size_t at = 0; at < path.size();) {
-    const size_t end = DateEnd(path, at, date);
-    out += end == 0 ? path.substr(at, 1) : "{day}";
-    at = end == 0 ? at + 1 : end;
+    size_t end = at + kYear.size();
+    size_t parts = path.substr(at).starts_with(kYear) ? 1 : 0;
+    for (const std::string_view part : {"{month}", "{day}"}) {
+      const size_t next = parts == 0 ? path.npos : path.find('{', end);
+      if (next == path.npos || next - end > kLongestSeparator) break;
+      if (!path.substr(next).starts_with(part)) break;
+      end = next + part.size();
+      ++parts;
+    }
+    out += parts < 2 ? path.substr(at, 1) : "{day}";
+    at = parts < 2 ? at + 1 : end;
   }
   return out;
 }
 
 }  // namespace
 
-std::string OutputDirectory(std::string_view path, Day day) {
-  const std::string place = WithoutDate(path, day);
+std::string OutputDirectory(std::string_view path) {
+  const std::string place = WithWholeDays(path);
   const size_t slash = place.rfind('/');
   return slash == std::string::npos ? std::string() : place.substr(0, slash);
 }
@@ -116,7 +85,7 @@ std::optional<OutputBook::Place> OutputBook::Note(const FactRow& row, int64_t no
 }
 
 int64_t OutputBook::DirectoryOf(const FactRow& row) {
-  return names_.Id(OutputDirectory(names_.Text(row.path), Day{row.partition.day}));
+  return names_.Id(OutputDirectory(names_.Text(row.path)));
 }
 
 // Whether what one project wrote there may be called by either name.

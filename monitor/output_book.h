@@ -14,10 +14,9 @@
 #include "monitor/names.h"
 #include "monitor/sqlite.h"
 
-// The directory of `path` without what differs from run to run: project and day are out of it
-// already where the path spells the day as the log does; here other spellings of the day (20160222,
-// 2016/02/22, year=2016/month=2/day=22), or of its month, become {day}, too. Pure.
-std::string OutputDirectory(std::string_view path, Day day);
+// The directory of a path from which project and day were taken out (collectors/path_template.h).
+// However it spells the day, or the month alone, there is {day}. Pure.
+std::string OutputDirectory(std::string_view path);
 // A directory as it is for one project: a project named like a part of the path is taken out there,
 // too ("/{project}/row/{project}" of the project "data").
 std::string DirectoryFor(std::string directory, std::string_view project);

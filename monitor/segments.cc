@@ -197,6 +197,7 @@ Booking BookSegmentRun(const SegmentRun& run, const RunCounts& counts, Conservat
   }
   if (booking.broken_segments > 0)
     balance.opening = Opening::kUnknown;  // what was lost, no count says
+  if (!run.inputs.empty()) balance.doubtful = booking.emptied;
   Settle(balance, booking);
   balance.actual = segments.LiveRecords();
   return booking;

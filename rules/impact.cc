@@ -218,6 +218,7 @@ void SortProjects(std::map<ProjectKey, ImpactProject>& projects, Impact& impact)
 Impact ComputeImpact(const ImpactInput& input, const ImpactFilter& filter) {
   Impact impact;
   impact.window = filter;
+  impact.as_of = input.written_at;
   std::map<ProjectKey, ImpactProject> projects;
   std::map<std::string, IncidentCase> incidents;
   for (const DayCase& day : Cases(input, filter)) {

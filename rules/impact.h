@@ -29,7 +29,9 @@ struct ImpactInput {
   std::vector<FormatRow> formats;
   // Partitions in scope whose verdict is unknown, by project; none with 0.
   std::map<std::string, int64_t> unknown_copies;
-  bool nothing_known = false;  // no ledger has any partition in scope
+  bool nothing_known = false;  // no ledger has any partition in scope, or any run of the version
+  // When the ledger was last written, of several the one that was written longest ago.
+  std::optional<Time> written_at;
 };
 
 // Over the project-days listed, which are those with a loss: the others are expected whole.
@@ -73,6 +75,7 @@ struct ImpactTotals {
 
 struct Impact {
   ImpactFilter window;
+  std::optional<Time> as_of;              // see ImpactInput::written_at
   ImpactTotals totals;                    // of one unit: events where there are any
   std::vector<ImpactTotals> other_units;  // what the totals therefore leave out
   int64_t unknown_copies = 0;

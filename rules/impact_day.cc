@@ -151,10 +151,11 @@ DayVerdict JudgeDay(const DayCase& day, const std::vector<FormatRow>& formats) {
   const std::vector<Candidate> candidates = Candidates(day, formats);
   const Candidate& standing = Standing(candidates);
   ImpactCount events = standing.events;
-  // Where no format is known to serve, which one misses least depends on all of them.
+  // Where no format is known to serve, customers may read from one that misses more.
   if (!standing.serving) {
-    events.certain = std::all_of(candidates.begin(), candidates.end(),
-                                 [](const Candidate& one) { return one.events.certain; });
+    events.certain = std::all_of(candidates.begin(), candidates.end(), [&](const Candidate& other) {
+      return other.events.certain && other.events.missing <= events.missing;
+    });
   }
   DayVerdict verdict{standing.format, standing.unit, events, SharesOf(Answering(day, standing))};
   Fit(events.missing, verdict.shares);

@@ -1,5 +1,6 @@
 #include "rules/impact_input.h"
 
+#include <algorithm>
 #include <set>
 
 namespace {
@@ -17,8 +18,15 @@ Result<std::set<ProjectDay>> LossyDays(std::vector<LedgerView>& ledgers,
   return days;
 }
 
+Result<bool> Knows(LedgerView& ledger, const ImpactFilter& filter) {
+  auto knows = ledger.Knows(filter.project);
+  if (!knows || !*knows || filter.version.empty()) return knows;
+  return ledger.KnowsVersion(filter.version);
+}
+
 Result<void> ReadLedger(LedgerView& ledger, const std::set<ProjectDay>& days,
-                        const std::string& project, ImpactInput& input) {
+                        const ImpactFilter& filter, ImpactInput& input) {
+  const std::string& project = filter.project;
   auto ok = ledger.CopiesOf(days, [&](BalanceRow row) { input.copies.push_back(std::move(row)); });
   if (!ok) return ok;
   ok = ledger.Losses(project, [&](LossRow row) { input.losses.push_back(std::move(row)); });
@@ -28,9 +36,12 @@ Result<void> ReadLedger(LedgerView& ledger, const std::set<ProjectDay>& days,
   input.blind.insert(input.blind.end(), blind->begin(), blind->end());
   const auto unknown = ledger.Unknown(project);
   if (!unknown) return tl::unexpected<Error>(unknown.error());
-  const auto knows = ledger.Knows(project);
+  const auto knows = Knows(ledger, filter);
   if (!knows) return tl::unexpected<Error>(knows.error());
   input.nothing_known = input.nothing_known && !*knows;
+  const auto written = ledger.WrittenAt();
+  if (!written) return tl::unexpected<Error>(written.error());
+  if (*written) input.written_at = std::min(**written, input.written_at.value_or(**written));
   for (const auto& [name, copies] : *unknown) input.unknown_copies[name] += copies;
   return {};
 }
@@ -70,7 +81,7 @@ Result<ImpactInput> ReadImpactInput(std::vector<LedgerView>& ledgers, const Impa
   const auto days = LossyDays(ledgers, filter.project);
   if (!days) return tl::unexpected<Error>(days.error());
   for (LedgerView& ledger : ledgers) {
-    if (auto ok = ReadLedger(ledger, *days, filter.project, input); !ok) {
+    if (auto ok = ReadLedger(ledger, *days, filter, input); !ok) {
       return tl::unexpected<Error>(ok.error());
     }
     if (configured) continue;

@@ -225,7 +225,7 @@ TEST_CASE("what nobody knows is no clear answer: exit 4", "[command_line]") {
         0);
   const CapturedRun empty = RunRollcall({"impact", "--ledger", files.ledger});
   CHECK(empty.code == 4);
-  CHECK(empty.out == "nothing is known: no run is in the ledger\n");
+  CHECK(empty.out.starts_with("nothing is known: no run is in the ledger\n"));
   std::ofstream(files.log, std::ios::app) << Line("12:00", 0, 5, 5);
   Run({"ingest", "--quiet", "--config", files.config, "--ledger", files.ledger, files.log});
   CHECK(Run({"impact", "--ledger", files.ledger}) == 0);
@@ -233,6 +233,17 @@ TEST_CASE("what nobody knows is no clear answer: exit 4", "[command_line]") {
       RunRollcall({"impact", "--ledger", files.ledger, "--project", "acmee", "--format", "json"});
   CHECK(stranger.code == 4);
   CHECK(Contains(stranger.out, "\"certain\": false"));
+  const CapturedRun release =
+      RunRollcall({"impact", "--ledger", files.ledger, "--version", "2.7.O"});
+  CHECK(release.code == 4);
+  CHECK(Contains(release.out, "nothing is known of version 2.7.O"));
+}
+
+TEST_CASE("impact says until when the ledger can tell", "[command_line]") {
+  Files files;
+  std::ofstream(files.log) << Line("12:00", 0, 5, 5);
+  Run({"ingest", "--quiet", "--config", files.config, "--ledger", files.ledger, files.log});
+  CHECK(Contains(RunRollcall({"impact", "--ledger", files.ledger}).out, "\nas of 20"));
 }
 
 TEST_CASE("a span that holds no time is exit 2", "[command_line]") {
@@ -301,6 +312,8 @@ TEST_CASE("a ledger that lost its newest commits is never said to be clear", "[c
   CHECK(Contains(impact.out, "the ledger ends at fact 1, but 2 had been committed"));
   const CapturedRun alerts = RunRollcall({"alerts", "--ledger", files.ledger});
   CHECK(Contains(alerts.err, "the ledger ends at fact 1, but 2 had been committed"));
+  CHECK(Contains(alerts.out, "no firing alerts, as far as the ledger can tell"));
+  CHECK(Run({"alerts", "--fail", "--ledger", files.ledger}) == 4);
 }
 
 TEST_CASE("what is missing on a server is expected on the one that it is re-homed to",
@@ -348,4 +361,18 @@ TEST_CASE("mistakes of a configuration are a document, too", "[command_line]") {
   CHECK(run.code == 2);
   CHECK(Contains(run.out, files.config + ":1: lisen: unknown key"));
   CHECK(Contains(run.err, files.config + ":2: server: must be a string, is a list"));
+}
+
+TEST_CASE("a path that spells the day in parts is where canonical_files says", "[command_line]") {
+  Files files;
+  const std::string config = files.directory / "parts.yml";
+  std::ofstream(config) << std::string(kSource).replace(std::string(kSource).rfind("}"), 1,
+                                                        ", path: path}")
+                        << "canonical_files:\n  - {format: row, path: "
+                           "'/data/row/{project}/{day}.evt'}\n";
+  std::string line = Line("12:00", 0, 5, 5);
+  line.insert(line.size() - 2, R"(,"path":"/data/row/acme/2016/02/22.evt")");
+  std::ofstream(files.log) << line;
+  CHECK(Run({"ingest", "--quiet", "--config", config, "--ledger", files.ledger, files.log}) == 0);
+  CHECK(RunRollcall({"alerts", "--ledger", files.ledger}).out == "no firing alerts\n");
 }

@@ -35,6 +35,7 @@ AlertRow CountDrop() {
 
 Impact SmallImpact() {
   ImpactInput input;
+  input.written_at = ParseTime("2016-02-23T00:00:00Z");
   BalanceRow copy;
   copy.server = "data-1";
   copy.project = "acme";
@@ -121,7 +122,7 @@ TEST_CASE("the impact document is written in full", "[documents]") {
   const std::string id = SmallImpact().incidents.at(0).id;
   CHECK(
       Write(ImpactDocument(SmallImpact()), -1) ==
-      R"({"window":{"since":"2016-02-22T00:00:00.000Z","until":null,"version":null,"project":null},)"
+      R"({"window":{"since":"2016-02-22T00:00:00.000Z","until":null,"version":null,"project":null},"as_of":"2016-02-23T00:00:00.000Z",)"
       R"("totals":{"projects":1,"project_days":1,"events_missing":100,"events_expected":107,)"
       R"("certain":false,"unit":"events","unknown_copies":0,"other_units":[]},)"
       R"("incidents":[{"id":")" +

@@ -135,6 +135,7 @@ TEST_CASE("without a serving format the one that misses least stands for the day
   fleet.Copy("data-1", 107, 67, "2016-02-22", "columnar");
   fleet.Loss(kNoon, 40);
   CHECK(fleet.Compute().totals.events.missing == 40);
+  CHECK_FALSE(fleet.Compute().totals.events.certain);  // customers may read from the other
 }
 
 TEST_CASE("an unknown copy makes its day uncertain", "[impact]") {

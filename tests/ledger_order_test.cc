@@ -354,6 +354,20 @@ TEST_CASE("a permit between a crash and its retry stays", "[ledger]") {
   CHECK(ledger.Balance("missing") == "5");
 }
 
+TEST_CASE("a retry that loses as the crashed run did loses the same events", "[ledger]") {
+  LedgerFixture ledger;
+  ledger.Commit({.run = "1", .fresh = 100, .written = 100});
+  const TestRun lossy{.at = At("13:00:00"), .run = "2", .batch = "b", .fresh = 5, .written = 5};
+  ledger.Commit(lossy);
+  TestRun retry = lossy;
+  retry.at = At("13:01:00");
+  retry.run = "3";
+  ledger.Commit(retry);
+  CHECK(ledger.Balance("missing") == "100");
+  CHECK(ledger.Balance("actual") == "5");
+  CHECK(ledger.Run("superseded", "2") == "1");
+}
+
 TEST_CASE("a second retry takes the place of the first", "[ledger]") {
   LedgerFixture ledger;
   ledger.Commit({.run = "1", .fresh = 100, .written = 100});

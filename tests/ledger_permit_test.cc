@@ -232,6 +232,28 @@ TEST_CASE("a partition that came back after its retention loses from then on", "
   CHECK(ledger.Balance("missing") == "2");
 }
 
+TEST_CASE("what a partition loses in its second life is another alert", "[ledger]") {
+  LedgerFixture ledger;
+  KeepFor(ledger, 30);
+  ledger.OpenWithRules();
+  ledger.Commit({.run = "1", .fresh = 5, .duplicates = 9, .written = 5});
+  ledger.Commit(
+      {.at = "2016-04-22T14:00:00Z", .run = "2", .fresh = 5, .duplicates = 9, .written = 5});
+  REQUIRE(ledger.ledger->Tick(ParseTime("2016-04-23T14:00:01Z").value()));
+  CHECK(ledger.Query("SELECT group_concat(state) FROM alerts WHERE rule = 'overstated'") ==
+        "resolved,firing");
+}
+
+TEST_CASE("alerts of a partition's second life stay", "[ledger]") {
+  LedgerFixture ledger;
+  KeepFor(ledger, 30);
+  ledger.OpenWithRules();
+  ledger.Commit({.at = "2016-04-22T14:00:00Z", .run = "2", .fresh = 7, .written = 7});
+  ledger.Commit({.at = "2016-04-23T14:00:00Z", .run = "3", .existing = 5, .written = 5});
+  REQUIRE(ledger.ledger->Tick(ParseTime("2016-04-23T14:00:01Z").value()));
+  CHECK(ledger.Query("SELECT state FROM alerts") == "firing");
+}
+
 TEST_CASE("a late fact leaves a partition's second life alone", "[ledger]") {
   LedgerFixture ledger;
   KeepFor(ledger, 30);

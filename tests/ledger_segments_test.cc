@@ -249,6 +249,11 @@ TEST_CASE("a merge of something into nothing warns under bounded conservation", 
   CHECK(ledger.Balance("missing") == "0");
   CHECK(ledger.Balance("actual") == "0");
   CHECK(ledger.Firing() == "count_drop|warning|emptied|\n");
+  CHECK(ledger.Balance("verdict") == "unknown");
+  ledger.Flush("3", 50);
+  ledger.Merge(R"("3")", "4", 50, 40);
+  CHECK(ledger.Firing() == "");
+  CHECK(ledger.Balance("verdict") == "clear");
 }
 
 TEST_CASE("a merge that writes more than it read is wrong under bounded conservation", "[ledger]") {

@@ -415,6 +415,22 @@ TEST_CASE("a copy that was re-homed here is unknown until it is seen here", "[le
   CHECK(ReadImpactInput(views, {}).value().unknown_copies.empty());
 }
 
+TEST_CASE("where nobody knows what left a server, nobody knows what must arrive", "[ledger_view]") {
+  for (const int64_t found : {100, 0}) {
+    LedgerFixture there;
+    there.CommitPermit(At("11:00:00"), "p", R"({"kind":"rehomed","events":null})", "data-2");
+    CHECK(there.Balance("verdict") == "unknown");
+    CHECK(there.Balance("expected") == "NULL");
+    there.Commit({.at = At("13:00:00"),
+                  .run = "2",
+                  .existing = found,
+                  .fresh = 5,
+                  .written = found + 5,
+                  .server = "data-2"});
+    CHECK(there.Balance("verdict") == (found > 0 ? "clear" : "unknown"));
+  }
+}
+
 TEST_CASE("what left a server is not lost once the other's ledger has it, else it is unknown",
           "[ledger_view]") {
   for (const int64_t arrived : {100, 60}) {
@@ -482,6 +498,26 @@ TEST_CASE("what is past its retention is neither missing nor unknown", "[ledger_
   ledger.Commit(later);
   CHECK(impact().partitions.empty());
   CHECK(impact().unknown_copies == 0);
+  // A run reopens it as new, and loses what it then has.
+  ledger.Commit({.at = "2016-03-24T00:00:00Z", .run = "11", .existing = 50, .written = 50});
+  ledger.Commit({.at = "2016-03-25T00:00:00Z", .run = "12", .fresh = 1, .written = 1});
+  CHECK(impact().totals.events.missing == 50);
+}
+
+TEST_CASE("retention of less than a day hides nothing of the day itself", "[ledger_view]") {
+  LedgerFixture ledger;
+  CanonicalFilesConfig row;
+  row.format = "row";
+  row.retention = std::chrono::hours(36);
+  ledger.config.canonical_files = {row};
+  ledger.Open();
+  Lose(ledger);  // of 2016-02-22
+  TestRun later{.run = "9", .fresh = 1, .written = 1};
+  later.day = "2016-02-23";
+  later.at = "2016-02-23T06:00:00Z";
+  ledger.Commit(later);
+  auto views = OpenLedgers({ledger.directory / "ledger.db"}).value();
+  CHECK(ComputeImpact(ReadImpactInput(views, {}).value(), {}).totals.events.missing == 100);
 }
 
 TEST_CASE("quarantined lines are told by source and reason", "[ledger_view]") {
@@ -532,11 +568,11 @@ TEST_CASE("a ledger names the formats of its configuration", "[ledger_view]") {
   const auto formats = view.Formats().value();
   REQUIRE(formats.size() == 2);
   CHECK_FALSE(formats[0].serving);
-  CHECK_FALSE(formats[0].retention_days);
+  CHECK_FALSE(formats[0].retention);
   CHECK(formats[1].format == "columnar");
   CHECK(formats[1].serving);
   CHECK(formats[1].reads == "row");
-  CHECK(formats[1].retention_days == 400);
+  CHECK(formats[1].retention == std::chrono::hours(24 * 400));
   ledger.config.canonical_files.clear();  // a later `ingest` without a configuration of files
   ledger.Open();
   CHECK(view.Formats().value().size() == 2);

@@ -61,17 +61,16 @@ int Deliver(const Config& config, const std::string& server,
 }
 
 // Two entries: what should be here is expected there, what is missing here included, and nothing is
-// expected here any more. Where nobody knows what was here, nothing can be expected there.
+// expected here any more. Where nobody knows what was here, nobody knows what to expect there.
 void Rehome(const PermitOptions& options, const BalanceRow& balance, OperatorEntry entry,
             std::vector<OperatorEntry>& entries) {
   Document detail{{"kind", "rehomed_away"}, {"reason", options.reason}, {"to", options.to_server}};
   entry.detail = Write(detail, -1);
   entries.push_back(entry);
-  if (!balance.actual) return;
   detail = {{"kind", "rehomed"},
             {"reason", options.reason},
             {"from", balance.server},
-            {"events", *balance.actual + balance.missing}};
+            {"events", balance.actual ? Document(*balance.actual + balance.missing) : Document()}};
   entry.server = options.to_server;
   entry.detail = Write(detail, -1);
   entries.push_back(entry);

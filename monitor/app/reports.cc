@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <map>
 
 #include "dashboards/table.h"
 #include "dashboards/timeline_input.h"
@@ -17,23 +16,8 @@ Error Usage(std::string message) { return {Error::Kind::kUsage, std::move(messag
 struct Ledgers {
   Config config;
   std::vector<LedgerView> views;
+  bool cut = false;  // one of them cannot be all that was written
 };
-
-// A ledger and its copies are one: the longest of them is read.
-Result<std::vector<LedgerView>> WithoutCopies(std::vector<LedgerView> views) {
-  std::map<std::string, std::pair<int64_t, size_t>> longest;  // by ledger id: head and index
-  for (size_t i = 0; i < views.size(); ++i) {
-    const auto head = views[i].HeadSeq();
-    if (!head) return tl::unexpected<Error>(head.error());
-    const auto [known, added] = longest.emplace(views[i].ledger_id(), std::pair{*head, i});
-    if (!added && *head > known->second.first) known->second = {*head, i};
-  }
-  std::vector<LedgerView> kept;
-  for (size_t i = 0; i < views.size(); ++i) {
-    if (longest[views[i].ledger_id()].second == i) kept.push_back(std::move(views[i]));
-  }
-  return kept;
-}
 
 Result<Ledgers> Open(const Settings& settings) {
   auto config = LoadConfig(settings);
@@ -41,16 +25,17 @@ Result<Ledgers> Open(const Settings& settings) {
   const auto files = LedgerFiles(settings, *config);
   if (!files) return tl::unexpected<Error>(files.error());
   auto views = OpenLedgers(*files);
-  if (views) views = WithoutCopies(std::move(*views));
   if (!views) return tl::unexpected<Error>(views.error());
+  bool cut = false;
   for (LedgerView& view : *views) {
     const auto lost = view.LostCommits();
     if (!lost) return tl::unexpected<Error>(lost.error());
     if (lost->empty()) continue;
+    cut = true;
     std::fprintf(stderr, "rollcall: warning: %s: %s\n", Printable(view.path()).c_str(),
                  lost->c_str());
   }
-  return Ledgers{std::move(*config), std::move(*views)};
+  return Ledgers{std::move(*config), std::move(*views), cut};
 }
 
 Result<std::optional<Time>> MaybeTime(const std::string& text) {
@@ -170,6 +155,9 @@ void PrintUnknown(const Impact& impact) {
 
 // A ledger that knows of no run says nothing about missing events.
 std::string Ignorance(const ImpactFilter& filter) {
+  if (!filter.version.empty()) {
+    return "nothing is known of version " + filter.version + ": no run of it is in the ledger";
+  }
   if (filter.project.empty()) return "nothing is known: no run is in the ledger";
   return "nothing is known of " + filter.project + ": no run of it is in the ledger";
 }
@@ -205,6 +193,10 @@ void PrintImpact(const Impact& impact, const Document& document) {
     PrintLosses(impact, document);
   }
   PrintUnknown(impact);
+  if (impact.as_of) {
+    std::printf("\nas of %s, when the ledger was last written\n",
+                FormatTime(*impact.as_of).c_str());
+  }
 }
 
 }  // namespace
@@ -224,14 +216,17 @@ int Alerts(const Settings& settings, const AlertsOptions& options) {
   }
   const Document document = AlertsDocument(alerts);
   if (alerts.empty() && settings.format == "table") {
-    std::printf("no %salerts\n", options.state == "all" ? "" : (options.state + " ").c_str());
+    std::printf("no %salerts%s\n", options.state == "all" ? "" : (options.state + " ").c_str(),
+                ledgers->cut ? ", as far as the ledger can tell" : "");
   } else {
     PrintDocument(document, document, settings.format,
                   {"starts_at", "severity", "rule", "version", "summary", "state", "ends_at",
                    "cause", "labels.server", "labels.project", "labels.day", "labels.format",
                    "labels.source", "incident"});
   }
-  return options.fail && firing ? kFound : kDone;
+  if (!options.fail) return kDone;
+  if (firing) return kFound;
+  return ledgers->cut ? kCannotTell : kDone;
 }
 
 int Timeline(const Settings& settings, const TimelineOptions& options) {

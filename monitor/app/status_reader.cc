@@ -54,13 +54,13 @@ constexpr const char* kLosses =
     "JOIN balance b ON b.project = open.project AND b.day = open.day "
     "JOIN name format ON format.id = b.format GROUP BY 1, 2, 3, 4";
 // What is missing of a format's days past their retention, as the newest commit's clock says. It is
-// gone rightly, whatever became of it before.
+// gone rightly, whatever became of it before; what was reopened later is not gone.
 constexpr const char* kRetired =
     "SELECT b.missing FROM (SELECT DISTINCT project, day, f.format, server FROM fact f INDEXED BY "
     "fact_lost JOIN name ON name.id = f.format WHERE lost > 0 AND name.text = ?1 AND day <> "
     "-1000000 AND day * 86400000 + ?2 <= (SELECT observed_at FROM commits ORDER BY last_seq DESC "
     "LIMIT 1)) l JOIN balance b ON (b.project, b.day, b.format, b.server) = (l.project, l.day, "
-    "l.format, l.server) WHERE b.missing > 0";
+    "l.format, l.server) WHERE b.missing > 0 AND b.logged_until < b.day * 86400000 + ?2";
 // What may have been firing when another process told it.
 constexpr const char* kRecent =
     "SELECT a.rule, a.severity, coalesce(server.text, ''), coalesce(project.text, ''), a.incident, "

@@ -289,10 +289,8 @@ class History:
                 rows, balance, firing = balance_oracle.book(
                     facts, end, lambda t, d=day_start: self.watched_since(d, t),
                     lambda run, row=row, fmt=fmt: same_run(run, row) if fmt == "columnar" else None)
-                if end is not None and newest >= end:
-                    firing = {r for r in firing if balance.missing and r == "count_drop" and
-                              any(x["fact"]["t"] >= end for x in rows if x["lost"])}
-                    firing = None if firing else set()
+                if end is not None and newest >= end and all(x["fact"]["t"] < end for x in rows):
+                    firing = set()  # gone rightly, and nothing reopened it
                 result[key] = (rows, balance, firing)
                 if fmt == "row":
                     row_rows[key[:3]] = rows
@@ -428,7 +426,7 @@ def compare(expected, ledger, exact):
         if their["verdict"] != balance.verdict:
             if exact or their["verdict"] == "clear":
                 differ(key, "verdict", their["verdict"], balance.verdict)
-        if firing is not None and alerts.get(key, set()) - {"compaction_overdue"} != firing:
+        if alerts.get(key, set()) - {"compaction_overdue"} != firing:
             differ(key, "alerts", sorted(alerts.get(key, set())), sorted(firing))
         if "compaction_overdue" in alerts.get(key, set()):
             differ(key, "alerts", "compaction_overdue", "never in a backfill")

@@ -46,9 +46,10 @@ class Balance:
 
 
 def is_retry(run, earlier):
-    """After a crash: the same batch, read from where the earlier attempt had started."""
+    """After a crash: the same batch, read from where the earlier attempt had started, or found with
+    what that one found."""
     return (run.get("batch") and run.get("batch") == earlier["fact"].get("batch")
-            and run.get("existing") is not None and run["existing"] == earlier["before"]
+            and run.get("existing") is not None and run["existing"] in (earlier["before"], earlier["fact"].get("existing"))
             and all(run.get(c) == earlier["fact"].get(c) for c in ("fresh", "duplicates", "deleted")))
 
 
@@ -82,7 +83,8 @@ def book_run(run, balance, watched, row):
     read = before if existing is None else existing
     duplicates, deleted = run["duplicates"], run["deleted"]
     if fresh is not None:
-        duplicates = min(duplicates, read + fresh)
+        if duplicates > read + fresh - (1 if read > 0 else 0):  # cannot be: nothing is believed
+            duplicates = 0
         deleted = min(deleted, read + fresh - duplicates)
     booked["overstated"] = run["duplicates"] - duplicates + run["deleted"] - deleted
     unread = before - read
@@ -170,7 +172,7 @@ def book(facts, retired_at, watched, same_run):
                     balance.gap = fact["gap"]
                 continue
             if retired_at is not None and fact["t"] >= retired_at and not retired:
-                retired = True
+                retired, alerts = True, Alerts()
                 if rows:
                     gap = balance.gap
                     balance = Balance()
