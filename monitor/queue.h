@@ -47,9 +47,10 @@ class Queue {
     closed_ = true;
     changed_.notify_all();
   }
-  bool closed() const {
+  // Closed, and all that was taken has been popped: nothing will come any more.
+  bool ended() const {
     const std::lock_guard lock(mutex_);
-    return closed_;
+    return closed_ && values_.empty();
   }
 
  private:

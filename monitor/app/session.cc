@@ -186,7 +186,7 @@ void Session::Keep() {
   milliseconds next_tick = clock_.SinceBoot();
   for (;;) {
     const auto batch = queue_.Pop(std::max(milliseconds(1), next_tick - clock_.SinceBoot()));
-    if (!batch && queue_.closed()) {
+    if (!batch && queue_.ended()) {
       if (ledger_) Note(ReportSources());  // how long they were not watched, to the end
       return;
     }
