@@ -46,22 +46,30 @@ Fact ReadEntry(const Statement& row, Batch& batch) {
 
 }  // namespace
 
-Result<std::string> WriteOperatorEntry(const std::string& path, const OperatorEntry& entry) {
+Result<std::vector<std::string>> WriteOperatorEntries(const std::string& path,
+                                                      const std::vector<OperatorEntry>& entries) {
   std::error_code failed;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), failed);
   if (failed) return Fail(Error::Kind::kLedger, path + ": " + failed.message());
   auto database = Database::Open(path, Database::Mode::kCreate);
   if (!database) return tl::unexpected<Error>(database.error());
   database->Execute(kCreate);
-  const std::string id = NewId();
+  std::vector<std::string> ids;
+  database->Begin();
   {
     Statement insert = database->Prepare(kInsert);
-    insert.Run({Cell::Of(id), Cell::Of(entry.kind), Cell::Of(entry.at.time_since_epoch().count()),
-                Cell::Of(entry.server), Cell::Of(entry.project), Cell::Of(entry.day),
-                Cell::Of(entry.format), Cell::Of(entry.version), Cell::Of(entry.detail)});
+    for (const OperatorEntry& entry : entries) {
+      ids.push_back(NewId());
+      insert.Run({Cell::Of(ids.back()), Cell::Of(entry.kind),
+                  Cell::Of(entry.at.time_since_epoch().count()), Cell::Of(entry.server),
+                  Cell::Of(entry.project), Cell::Of(entry.day), Cell::Of(entry.format),
+                  Cell::Of(entry.version), Cell::Of(entry.detail)});
+    }
   }
-  if (auto ok = database->Check(); !ok) return tl::unexpected<Error>(ok.error());
-  return id;
+  auto done = database->Commit();
+  if (done) return ids;
+  database->Rollback();
+  return tl::unexpected<Error>(done.error());
 }
 
 Result<void> TakeOperatorFacts(const std::string& path, Ledger& ledger, Time now) {

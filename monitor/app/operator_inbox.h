@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "monitor/error.h"
 #include "monitor/ledger.h"
@@ -16,9 +17,10 @@ struct OperatorEntry {
   std::string detail;  // JSON object
 };
 
-// Creates the file and its directory when needed. Returns the new row's id.
-[[nodiscard]] Result<std::string> WriteOperatorEntry(const std::string& path,
-                                                     const OperatorEntry& entry);
+// All of them or, on an error, none. Creates the file and its directory when needed. Returns the
+// new rows' ids.
+[[nodiscard]] Result<std::vector<std::string>> WriteOperatorEntries(
+    const std::string& path, const std::vector<OperatorEntry>& entries);
 
 // Copies all rows that are not in the ledger yet. A file that is not there is no error. Throws
 // nothing: the ledger's thread calls it.

@@ -20,11 +20,12 @@ Document TextOrNull(const std::string& text) {
 
 // Writes the entries to the inbox. Returns them with their ids.
 Result<Document> WriteAll(const Config& config, const std::vector<OperatorEntry>& entries) {
+  auto ids = WriteOperatorEntries(config.operator_db, entries);
+  if (!ids) return tl::unexpected<Error>(ids.error());
   Document written = Document::array();
-  for (const OperatorEntry& entry : entries) {
-    auto id = WriteOperatorEntry(config.operator_db, entry);
-    if (!id) return tl::unexpected<Error>(id.error());
-    written.push_back({{"id", *id},
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const OperatorEntry& entry = entries[i];
+    written.push_back({{"id", (*ids)[i]},
                        {"kind", entry.kind},
                        {"server", TextOrNull(entry.server)},
                        {"project", TextOrNull(entry.project)},
