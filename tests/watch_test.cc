@@ -7,9 +7,11 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "monitor/app/operator_inbox.h"
 #include "tests/captured_run.h"
 #include "tests/catch.h"
 #include "tests/raw_client.h"
@@ -69,10 +71,11 @@ class RunningWatch {
     return client.ReadAll();
   }
   // Whether /metrics says so before a generous deadline.
-  bool Says(const std::string& text) {
+  bool Says(const std::string& text) { return Answers("GET /metrics", text); }
+  bool Answers(const std::string& request_line, const std::string& text) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (std::chrono::steady_clock::now() < deadline) {
-      if (Ask("GET /metrics").find(text) != std::string::npos) return true;
+      if (Ask(request_line).find(text) != std::string::npos) return true;
       std::this_thread::yield();
     }
     return false;
@@ -108,6 +111,31 @@ class RunningWatch {
   SystemClock clock_;
   Settings settings_;
   std::unique_ptr<Watch> watch_;
+};
+
+// At the first question for the time somebody asks the watch on `port` to reload.
+class ReloadingClock final : public Clock {
+ public:
+  explicit ReloadingClock(uint16_t port) : port_(port) {}
+  Time Now() const override {
+    if (!asked_.exchange(true)) {
+      answer_ = std::async(std::launch::async, [this] {
+        RawClient client(port_);
+        client.Send("POST /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+        return client.ReadAll();
+      });
+      answer_.wait_for(std::chrono::milliseconds(300));
+    }
+    return clock_.Now();
+  }
+  std::chrono::milliseconds SinceBoot() const override { return clock_.SinceBoot(); }
+  std::string Answer() const { return answer_.get(); }
+
+ private:
+  const uint16_t port_;
+  const SystemClock clock_;
+  mutable std::atomic<bool> asked_{false};
+  mutable std::future<std::string> answer_;
 };
 
 }  // namespace
@@ -236,6 +264,19 @@ TEST_CASE("a new address takes a restart, and the reload says so", "[watch]") {
   CHECK(watch.Says("rollcall_config_last_reload_successful 0"));
 }
 
+TEST_CASE("a reload during the start waits for it", "[watch]") {
+  RunningWatch watch;
+  const uint16_t port = watch.watch().port();
+  watch.Stop();
+  Settings settings = watch.settings();
+  settings.listen = "127.0.0.1:" + std::to_string(port);
+  const ReloadingClock clock(port);
+  const auto started = Watch::Start(settings, clock);
+  REQUIRE(started);
+  CHECK(clock.Answer().find("HTTP/1.1 200") == 0);
+  CHECK((*started)->status().ledger_writable);
+}
+
 TEST_CASE("figures do not vanish while a reload is under way", "[watch]") {
   RunningWatch watch;
   watch.Run(1, 0, 100, 100, "1");
@@ -294,6 +335,27 @@ TEST_CASE("what is resolved is an explicit 0", "[watch]") {
   CHECK(watch.Says("version=\"2\",severity=\"critical\"} 0"));
   watch.Restart();  // another process tells it, too
   CHECK(watch.Says(alert + "0"));
+}
+
+TEST_CASE("what people write in the same moment as what was read is taken, too", "[watch]") {
+  RunningWatch watch;
+  const std::string inbox = watch / "ledgers/operator/operator.db", draft = inbox + ".draft";
+  const auto moment = std::filesystem::file_time_type::clock::now() + std::chrono::hours(1);
+  const auto say = [&](const std::string& text) {
+    OperatorEntry entry;
+    entry.kind = "annotation";
+    entry.at = watch.clock().Now();
+    entry.server = "data-1";
+    entry.detail = "{\"text\":\"" + text + "\"}";
+    REQUIRE(WriteOperatorEntries(draft, {entry}));
+    std::filesystem::copy(draft, draft + ".copy");
+    std::filesystem::last_write_time(draft + ".copy", moment);
+    std::filesystem::rename(draft + ".copy", inbox);
+  };
+  say("the first");
+  REQUIRE(watch.Answers("GET /api/v1/facts", "the first"));
+  say("the second");
+  CHECK(watch.Answers("GET /api/v1/facts", "the second"));
 }
 
 TEST_CASE("a ledger that vanishes stops the reading, is told, and does not hold the stop",

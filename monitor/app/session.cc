@@ -23,6 +23,7 @@ using std::chrono::milliseconds;
 constexpr int64_t kBatchBytes = 1 << 20;
 constexpr milliseconds kCommitInterval{50};
 constexpr milliseconds kTick{1000};
+constexpr milliseconds kInboxSettles{1000};
 
 // DESIGN section 10: stop growing before the disk has less than 5 % or 1 GiB free.
 bool DiskNearlyFull(const std::string& ledger) {
@@ -280,7 +281,9 @@ void Session::TakeInbox() {
       Time(milliseconds(inbox.st_mtim.tv_sec * 1000 + inbox.st_mtim.tv_nsec / 1000000));
   if (!there || changed == operator_db_read_) return;
   auto taken = TakeOperatorFacts(config_.operator_db, *ledger_, clock_.Now());
-  if (taken) operator_db_read_ = changed;
+  // What is written in the same moment as what was read has its time, too: only a settled one says
+  // that all was read. Taking entries again changes nothing.
+  if (taken && clock_.Now() - changed > kInboxSettles) operator_db_read_ = changed;
   const std::string trouble = taken ? "" : taken.error().message;
   if (trouble == inbox_trouble_) return;
   inbox_trouble_ = trouble;

@@ -60,6 +60,8 @@ Result<std::unique_ptr<Watch>> Watch::Start(const Settings& settings, const Cloc
             : config->file + ": nothing to watch: it has no compaction_logs");
   }
   std::unique_ptr<Watch> watch(new Watch(settings, clock, *config));
+  // Requests are answered before there is a session; a reload waits for it.
+  const std::lock_guard one(watch->reload_mutex_);
   if (auto ok = watch->http_.Start(); !ok) return tl::unexpected<Error>(ok.error());
   auto session = Session::Start(std::move(*config), clock);
   // A full disk is waited for, as it is later on, see Tend().

@@ -44,7 +44,7 @@ class Watch {
   HttpServer http_;
   // Pages of facts are dear; whoever asks for many at once must not keep a scrape waiting.
   std::counting_semaphore<2> pages_{2};
-  std::mutex reload_mutex_;   // one reload at a time
+  std::mutex reload_mutex_;   // one reload at a time, after the start
   std::mutex session_mutex_;  // guards what follows; never held while a session starts or ends
   std::unique_ptr<Session> session_;  // null while one ends and the next begins
   RollcallStatus last_status_;        // of the session before, for that time
