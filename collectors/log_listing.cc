@@ -59,6 +59,18 @@ Result<LogPattern> MakePattern(const std::string& path, bool literal) {
   return pattern;
 }
 
+// What stands below the base, or the begin of it, against the pattern's components; the last may be
+// a rotated name.
+bool MatchesParts(const LogPattern& pattern, const std::vector<std::string>& parts) {
+  const size_t last = pattern.components.size() - 1;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const std::string& wanted = pattern.components[i];
+    if (Matches(wanted, parts[i])) continue;
+    if (i < last || !MatchesRotated(wanted, ParseRotatedName(parts[i]))) return false;
+  }
+  return true;
+}
+
 class Lister {
  public:
   explicit Lister(bool with_siblings) : with_siblings_(with_siblings) {}
@@ -174,19 +186,21 @@ Result<LogPattern> ParseLogPattern(const std::string& glob) { return MakePattern
 
 Result<LogPattern> LiteralLogPattern(const std::string& path) { return MakePattern(path, true); }
 
+bool Lists(const LogPattern& pattern, const std::string& path) {
+  const std::vector<std::string> base = Split(pattern.base);
+  std::vector<std::string> parts = Split(path);
+  if (parts.size() != base.size() + pattern.components.size()) return false;
+  const auto below = parts.begin() + static_cast<ptrdiff_t>(base.size());
+  if (!std::equal(parts.begin(), below, base.begin())) return false;
+  return MatchesParts(pattern, {below, parts.end()});
+}
+
 bool Concerns(const LogPattern& pattern, const std::string& path) {
   if (!path.starts_with(pattern.base + "/")) {
     return (pattern.base + "/").starts_with(path == "/" ? path : path + "/");
   }
   const std::vector<std::string> parts = Split(path.substr(pattern.base.size()));
-  if (parts.size() > pattern.components.size()) return false;
-  const size_t last = pattern.components.size() - 1;
-  for (size_t i = 0; i < parts.size(); ++i) {
-    const std::string& wanted = pattern.components[i];
-    if (Matches(wanted, parts[i])) continue;
-    if (i < last || !MatchesRotated(wanted, ParseRotatedName(parts[i]))) return false;
-  }
-  return true;
+  return parts.size() <= pattern.components.size() && MatchesParts(pattern, parts);
 }
 
 LogListing ListLogs(const std::vector<LogPattern>& patterns, bool with_siblings) {

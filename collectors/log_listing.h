@@ -45,5 +45,7 @@ struct LogListing {
 };
 
 LogListing ListLogs(const std::vector<LogPattern>& patterns, bool with_siblings);
+// Whether a listing with siblings has a log of this path.
+bool Lists(const LogPattern& pattern, const std::string& path);
 // Whether a listing with siblings could change with what has this path.
 bool Concerns(const LogPattern& pattern, const std::string& path);

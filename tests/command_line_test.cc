@@ -119,6 +119,35 @@ TEST_CASE("a log that no source reads is exit 2", "[command_line]") {
              files.log}) == 2);
 }
 
+TEST_CASE("a preset without a log is exit 2 and leaves no ledger", "[command_line]") {
+  Files files;
+  const CapturedRun run =
+      RunRollcall({"ingest", "--quiet", "--preset", "rocksdb", "--ledger", files.ledger});
+  CHECK(run.code == 2);
+  CHECK(Contains(run.err, "--preset needs a LOG to read, or - for standard input"));
+  CHECK_FALSE(std::filesystem::exists(files.ledger));
+}
+
+TEST_CASE("a rotated log that is named is read by the source whose rotation it is",
+          "[command_line]") {
+  Files files;
+  const auto source = [&](const std::string& name) {
+    return "  - name: " + name + "\n    paths: ['" + (files.directory / name) +
+           "*.log']\n    format: json\n    fields: {time: ts, run: run, project: project, day: "
+           "day, "
+           "format: format, existing: existing, fresh: new, written: written}\n";
+  };
+  std::ofstream(files.config) << "compaction_logs:\n" << source("other") << source("compactd");
+  for (const char* rotated : {"compactd.log-20160222", "compactd.log.1"}) {
+    std::ofstream(files.directory / rotated) << Line("12:00", 0, 5, 5);
+    CHECK(Run({"ingest", "--quiet", "--config", files.config, "--ledger", files.ledger,
+               files.directory / rotated}) == 0);
+  }
+  const std::string third = files.directory / "third.log";
+  std::ofstream(third) << Line("12:00", 0, 5, 5);
+  CHECK(Run({"ingest", "--config", files.config, "--ledger", files.ledger, third}) == 2);
+}
+
 TEST_CASE("ledgers that cannot be used are exit 3", "[command_line]") {
   Files files;
   CHECK(Run({"impact", "--config", files.config, "--ledger", files.ledger}) == 3);

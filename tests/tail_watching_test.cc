@@ -73,6 +73,24 @@ TEST_CASE("names concern a glob that they or their stems match", "[tail]") {
   CHECK_FALSE(ConcernsPath("/var/logs/*.log", "/var/lib"));
 }
 
+TEST_CASE("a listing has the logs that a glob or a rotation of its matches names", "[tail]") {
+  const auto lists = [](const std::string& glob, const std::string& path) {
+    return Lists(*ParseLogPattern(glob), path);
+  };
+  for (const char* name :
+       {"x.log", "x.log.1", "x.log-20160222", "x.log-20160222.gz", "x.log.zst"}) {
+    CHECK(lists("/logs/*.log", std::string("/logs/") + name));
+  }
+  CHECK(lists("/*.log", "/x.log"));
+  CHECK(lists("/logs/app*/x.log", "/logs/app1/x.log.1"));
+  CHECK_FALSE(lists("/logs/*.log", "/logs/x.tmp"));
+  CHECK_FALSE(lists("/logs/*.log", "/logs/sub/x.log"));
+  CHECK_FALSE(lists("/logs/*.log", "/other/x.log"));
+  // What only leads to them.
+  CHECK_FALSE(lists("/logs/*/x.log", "/logs/y.log"));
+  CHECK_FALSE(lists("/logs/*.log", "/logs"));
+}
+
 TEST_CASE("what others do in the same directory does not make it be listed", "[tail]") {
   TemporaryDirectory dir;
   Write(dir / "x.log", Lines("a", 10));

@@ -1,9 +1,9 @@
 #include "monitor/app/ingest.h"
 
-#include <fnmatch.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "collectors/compaction_log.h"
+#include "collectors/log_listing.h"
 #include "dashboards/table.h"
 #include "monitor/app/log_sizes.h"
 #include "monitor/app/operator_inbox.h"
@@ -59,11 +60,10 @@ Result<Config> PresetConfig(Config config, const IngestOptions& options) {
 }
 
 bool Matches(const CompactionLogConfig& source, const std::string& path) {
-  for (const std::string& glob : source.paths) {
-    if (fnmatch(glob.c_str(), path.c_str(), FNM_PATHNAME) == 0) return true;
-    if (fnmatch((glob + ".*").c_str(), path.c_str(), FNM_PATHNAME) == 0) return true;
-  }
-  return false;
+  return std::any_of(source.paths.begin(), source.paths.end(), [&](const std::string& glob) {
+    const auto pattern = ParseLogPattern(std::filesystem::absolute(glob));
+    return pattern && Lists(*pattern, path);
+  });
 }
 
 // Which source reads a log named on the command line: --source, else the first whose paths match,
@@ -100,6 +100,9 @@ std::string WhyUnreadable(const std::string& log) {
 }
 
 Result<void> CheckLogs(const Config& config, const IngestOptions& options) {
+  if (!options.preset.empty() && options.logs.empty()) {
+    return Fail(Error::Kind::kUsage, "--preset needs a LOG to read, or - for standard input");
+  }
   std::string unreadable;
   for (const std::string& log : options.logs) {
     if (auto source = SourceOf(config, log, options.source); !source) {
