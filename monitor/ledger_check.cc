@@ -2,10 +2,10 @@
 
 #include <array>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "monitor/fact_row.h"
+#include "monitor/format_rows.h"
 #include "monitor/hash_chain.h"
 #include "monitor/ledger.h"
 #include "monitor/schema.h"
@@ -220,16 +220,12 @@ Config ConfigOf(Database& database, const Config& tuning) {
   if (!config.canonical_files.empty()) return config;
   Statement formats = database.Prepare("SELECT value FROM meta WHERE key = 'formats'");
   if (!formats.Bind({}).Step()) return config;
-  const auto list = nlohmann::json::parse(formats.Text(0), nullptr, false);
-  for (const auto& entry : list.is_array() ? list : nlohmann::json::array()) {
+  for (FormatRow& format : ReadFormatRows(formats.Text(0))) {
     CanonicalFilesConfig files;
-    files.format = entry.value("format", "");
-    files.path = entry.value("path", "");
-    files.serving = entry.value("serving", false);
-    files.reads = entry.contains("reads") && entry["reads"].is_string() ? entry["reads"] : "";
-    if (entry.contains("retention_ms") && entry["retention_ms"].is_number_integer()) {
-      files.retention = std::chrono::milliseconds(entry["retention_ms"].get<int64_t>());
-    }
+    files.format = std::move(format.format);
+    files.reads = std::move(format.reads);
+    files.serving = format.serving;
+    files.retention = format.retention;
     config.canonical_files.push_back(std::move(files));
   }
   return config;

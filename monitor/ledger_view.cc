@@ -1,8 +1,8 @@
 #include "monitor/ledger_view.h"
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
+#include "monitor/format_rows.h"
 #include "monitor/ledger_view_cells.h"
 #include "monitor/schema.h"
 
@@ -132,24 +132,7 @@ std::string LedgerView::NameOf(int64_t id) {
   return query.Bind({Cell::Of(id)}).Step() ? TextAt(query, 0) : std::string();
 }
 
-std::vector<FormatRow> LedgerView::ReadFormats() {
-  std::vector<FormatRow> formats;
-  const auto list = nlohmann::json::parse(Meta("formats"), nullptr, false);
-  if (!list.is_array()) return formats;
-  for (const auto& entry : list) {
-    if (!entry.is_object() || !entry.contains("format")) continue;
-    FormatRow format;
-    format.format = entry.value("format", "");
-    format.reads = entry.value("reads", "");
-    format.serving = entry.value("serving", false);
-    const auto retention = entry.find("retention_ms");
-    if (retention != entry.end() && retention->is_number_integer()) {
-      format.retention = std::chrono::milliseconds(retention->get<int64_t>());
-    }
-    formats.push_back(std::move(format));
-  }
-  return formats;
-}
+std::vector<FormatRow> LedgerView::ReadFormats() { return ReadFormatRows(Meta("formats")); }
 
 Result<std::vector<FormatRow>> LedgerView::Formats() {
   std::vector<FormatRow> formats;

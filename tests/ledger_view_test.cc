@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "monitor/ledger_check.h"
 #include "rules/engine.h"
 #include "rules/impact_input.h"
 #include "tests/ledger_fixture.h"
@@ -576,6 +577,28 @@ TEST_CASE("a ledger names the formats of its configuration", "[ledger_view]") {
   ledger.config.canonical_files.clear();  // a later `ingest` without a configuration of files
   ledger.Open();
   CHECK(view.Formats().value().size() == 2);
+}
+
+TEST_CASE("what a foreign ledger says of formats in other types is passed over", "[ledger_view]") {
+  LedgerFixture ledger;
+  ledger.Commit({.run = "1", .fresh = 1, .written = 1});
+  ledger.ledger.reset();
+  const std::string path = ledger.directory / "ledger.db";
+  {
+    auto database = Database::Open(path, Database::Mode::kReadWrite).value();
+    database.Execute(
+        "INSERT OR REPLACE INTO meta VALUES ('formats', '[1, {\"format\": 1}, {\"format\": "
+        "\"row\", \"reads\": 2, \"serving\": \"yes\", \"retention_ms\": \"30\"}]')");
+    REQUIRE(database.Check());
+  }
+  const auto formats = ViewOf(path).Formats().value();
+  REQUIRE(formats.size() == 1);
+  CHECK(formats[0].format == "row");
+  CHECK(formats[0].reads.empty());
+  CHECK_FALSE(formats[0].serving);
+  CHECK_FALSE(formats[0].retention);
+  const auto findings = CheckRebuild(path, ledger.directory / "again.db", Config{}, ledger.rules);
+  CHECK(findings.has_value());
 }
 
 TEST_CASE("impact over several ledgers counts a customer's events once", "[ledger_view]") {
