@@ -65,3 +65,34 @@ TEST_CASE("what logs lost is counted from the first watch on, and once", "[statu
   CHECK(lost().lost_seconds == 7200);
   CHECK_FALSE(lost().losing_since);
 }
+
+TEST_CASE("incidents that are over are told up to the cap, those that are not always",
+          "[status_reader]") {
+  LedgerFixture ledger;
+  ledger.OpenWithRules();
+  const auto lose = [&](const std::string& hour, const std::string& version) {
+    ledger.Commit({.at = At(hour + ":00:00"), .run = hour, .fresh = 10, .written = 10});
+    ledger.Commit({.at = At(hour + ":10:00"), .run = hour + "b", .version = version});
+  };
+  const auto permit = [&](const std::string& hour) {
+    ledger.CommitPermit(At(hour + ":20:00"), hour, R"({"kind":"decrease","events":10})");
+  };
+  lose("10", "2");
+  permit("10");
+  lose("11", "3");
+  permit("11");
+  lose("12", "4");
+  auto reader = StatusReader::Open(ledger.directory / "ledger.db", ledger.config).value();
+  RollcallStatus status;
+  REQUIRE(reader->Read(status));
+  CHECK(status.incidents.size() == 3);
+  CHECK(status.incidents.front().version == "4");
+  status.alerts_cap = 2;
+  REQUIRE(reader->Read(status));
+  CHECK(status.incidents.size() == 2);
+  CHECK(status.incidents.front().active);
+  status.alerts_cap = 0;
+  REQUIRE(reader->Read(status));
+  REQUIRE(status.incidents.size() == 1);
+  CHECK(status.incidents.front().active);
+}

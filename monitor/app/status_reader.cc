@@ -276,5 +276,16 @@ void StatusReader::ReadIncidents(RollcallStatus& status) {
     incident.events_missing = losses[incident.incident];
   }
   status.incidents.clear();
-  for (const auto& [id, incident] : incident_) status.incidents.push_back(incident);
+  for (const auto& [id, incident] : incident_) {
+    if (incident.active) status.incidents.push_back(incident);
+  }
+  for (auto it = incident_.begin(); it != incident_.end();) {
+    const auto here = it++;
+    if (here->second.active) continue;
+    if (status.incidents.size() >= status.alerts_cap) {
+      incident_.erase(here);
+    } else {
+      status.incidents.push_back(here->second);
+    }
+  }
 }
