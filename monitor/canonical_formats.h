@@ -14,6 +14,8 @@ class CanonicalFormats {
 
   // Null: nothing is configured for that format.
   const CanonicalFilesConfig* Of(int64_t format);
+  // After a rollback: an id may become another name's.
+  void Forget() { known_.clear(); }
   const std::vector<CanonicalFilesConfig>& all() const { return config_.canonical_files; }
 
  private:

@@ -176,6 +176,7 @@ void Ledger::Recover() {
 
 void Ledger::ForgetCaches() {
   names_.Forget();
+  formats_.Forget();
   balances_.Clear();
   sources_.Open();
   bookkeeper_.Open();

@@ -77,6 +77,27 @@ TEST_CASE("reads decides the cause alone, not how much is lost", "[ledger]") {
   CHECK(ledger.Cause("columnar") == "dropped_in_merge");
 }
 
+TEST_CASE("a format has its configuration also after a commit that failed", "[ledger]") {
+  TwoFormats ledger;
+  ledger.Commit({.run = "1", .fresh = 100, .written = 100});
+  // The new name of this commit, asked for by its loss, is the next one's after it was undone.
+  ledger.Add({.format = "other", .run = "1", .fresh = 100, .written = 100, .log = 9});
+  ledger.Add({.at = At("13:00:00"), .format = "other", .run = "2", .written = 0, .log = 9});
+  LogPosition impossible;
+  impossible.log = 99;
+  impossible.source = 0;
+  impossible.from = 50;
+  impossible.to = 60;
+  ledger.batch.positions = {impossible};
+  REQUIRE_FALSE(ledger.ledger->Commit(std::exchange(ledger.batch, {})));
+  ledger.Add({.format = "columnar", .run = "1", .fresh = 100, .written = 90});
+  ledger.Add(ledger.Row(90, 50));
+  ledger.Add(ledger.Columnar(90, 50));
+  ledger.Commit();
+  CHECK(ledger.Cause("row") == "existing_not_read");
+  CHECK(ledger.Cause("columnar") == "existing_not_read");
+}
+
 TEST_CASE("a cause is inherited also where the line of the base comes second", "[ledger]") {
   for (const bool one_batch : {true, false}) {
     TwoFormats ledger;
