@@ -54,9 +54,13 @@ constexpr const char* kRetire =
     "<> "
     "-1000000 AND day * 86400000 + ?2 <= ?3 AND began_at < day * 86400000 + ?2 AND state <> "
     "'resolved'";
+// What was due before has fired, if nobody looked.
+constexpr const char* kDropAcknowledged =
+    "DELETE FROM alert WHERE rule = ?1 AND server = ?2 AND format = ?3 AND state = 'pending' AND "
+    "state <> 'resolved' AND fires_at > ?4";
 constexpr const char* kAcknowledge =
-    "UPDATE alert SET state = 'resolved', ends_at = max(?4, began_at) WHERE rule = ?1 AND server = "
-    "?2 AND format = ?3 AND state <> 'resolved'";
+    "UPDATE alert SET state = 'resolved', starts_at = coalesce(starts_at, fires_at), ends_at = "
+    "max(?4, began_at) WHERE rule = ?1 AND server = ?2 AND format = ?3 AND state <> 'resolved'";
 
 // The milder one's larger rank.
 int Rank(std::string_view severity) {
@@ -113,6 +117,7 @@ AlertBook::AlertBook(Database& database, Names& names, const RuleBook& rules)
       many_lost_in_gap_(database.Prepare(kManyLostInGap)),
       drop_retired_(database.Prepare(kDropRetired)),
       retire_(database.Prepare(kRetire)),
+      drop_acknowledged_(database.Prepare(kDropAcknowledged)),
       acknowledge_(database.Prepare(kAcknowledge)) {}
 
 // The open alert as it is at `now`: what was due before has happened.
@@ -252,5 +257,6 @@ void AlertBook::Retire(int64_t format, std::chrono::milliseconds retention, int6
 }
 
 void AlertBook::Acknowledge(std::string_view rule, int64_t server, int64_t format, int64_t now) {
+  drop_acknowledged_.Run({Cell::Of(rule), Cell::Of(server), Cell::Of(format), Cell::Of(now)});
   acknowledge_.Run({Cell::Of(rule), Cell::Of(server), Cell::Of(format), Cell::Of(now)});
 }

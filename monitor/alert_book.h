@@ -90,5 +90,5 @@ class AlertBook {
   Names& names_;
   const RuleBook& rules_;
   Statement find_, insert_, keep_, clear_, resolve_, drop_, open_rules_, fire_due_, resolve_due_,
-      many_lost_in_gap_, drop_retired_, retire_, acknowledge_;
+      many_lost_in_gap_, drop_retired_, retire_, drop_acknowledged_, acknowledge_;
 };

@@ -62,6 +62,33 @@ TEST_CASE("a format written to another directory is shown to the rules", "[ledge
   CHECK_FALSE(ledger.rules.outputs[0].usual);
 }
 
+TEST_CASE("a move that is permitted before it fires leaves no history", "[ledger]") {
+  LedgerFixture ledger;
+  ledger.config.rules["output_moved"].pending_for = std::chrono::hours(2);
+  ledger.OpenWithRules();
+  const auto run = [&](const std::string& at, const std::string& directory) {
+    ledger.Commit({.at = At(at),
+                   .run = at,
+                   .path = directory + "/{project}/{day}.evt",
+                   .fresh = 1,
+                   .written = 1});
+  };
+  const auto permit = [&](const std::string& at) {
+    ledger.CommitPermit(At(at), "p" + at, R"({"kind":"move"})", "data-1");
+  };
+  run("12:00:00", "/old");
+  run("13:00:00", "/new");
+  REQUIRE(ledger.Query("SELECT state FROM alerts WHERE rule = 'output_moved'") == "pending");
+  permit("14:00:00");
+  CHECK(ledger.Query("SELECT count(*) FROM alerts WHERE rule = 'output_moved'") == "0");
+  // One that was due before has fired, also when nobody looked in between.
+  run("15:00:00", "/newer");
+  permit("18:00:00");
+  CHECK(ledger.Query("SELECT state FROM alerts WHERE rule = 'output_moved'") == "resolved");
+  CHECK(ledger.Query("SELECT starts_at FROM alerts WHERE rule = 'output_moved'") ==
+        At("17:00:00.000"));
+}
+
 TEST_CASE("nine losses in a gap are a warning, and a tenth elsewhere makes all critical",
           "[ledger]") {
   LedgerFixture ledger;
