@@ -46,14 +46,13 @@ constexpr const char* kManyLostInGap =
     "state = 'firing' AND state <> 'resolved') >= 10";
 // Past day + retention (?2), unless it began later: then the partition was reopened.
 constexpr const char* kDropRetired =
-    "DELETE FROM alert WHERE format = ?1 AND project <> 0 AND day <> -1000000 AND day * 86400000 + "
-    "?2 "
-    "<= ?3 AND began_at < day * 86400000 + ?2 AND state = 'pending' AND state <> 'resolved'";
+    "DELETE FROM alert WHERE format = ?1 AND project <> 0 AND day <> -1000000 AND "
+    "day * 86400000 + ?2 <= ?3 AND began_at < day * 86400000 + ?2 AND state = 'pending' AND "
+    "state <> 'resolved'";
 constexpr const char* kRetire =
-    "UPDATE alert SET state = 'resolved', ends_at = ?3 WHERE format = ?1 AND project <> 0 AND day "
-    "<> "
-    "-1000000 AND day * 86400000 + ?2 <= ?3 AND began_at < day * 86400000 + ?2 AND state <> "
-    "'resolved'";
+    "UPDATE alert SET state = 'resolved', ends_at = ?3 WHERE format = ?1 AND project <> 0 AND "
+    "day <> -1000000 AND day * 86400000 + ?2 <= ?3 AND began_at < day * 86400000 + ?2 AND "
+    "state <> 'resolved'";
 // What was due before has fired, if nobody looked.
 constexpr const char* kDropAcknowledged =
     "DELETE FROM alert WHERE rule = ?1 AND server = ?2 AND format = ?3 AND state = 'pending' AND "
