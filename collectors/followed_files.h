@@ -13,11 +13,9 @@
 #include "collectors/watch_directories.h"
 #include "monitor/time.h"
 
-// The files of one source, by inode: which there are, which may have news. Knows nothing of what
-// they hold. Owned by a Tail, collector thread only.
-
 struct KnownLog;
 
+// One file that a source follows.
 struct TailedFile {
   ListedLog name;  // where it was last seen; .state: when it was last looked into
   LogInput input;  // kept open while there may be more to read, through renames and deletion
@@ -43,6 +41,8 @@ struct TailedFile {
   Time seen_at{};  // last, with everything in it that had been read
 };
 
+// The files of one source, by inode: which there are, which may have news. Knows nothing of what
+// they hold. Owned by a Tail, collector thread only.
 class FollowedFiles {
  public:
   FollowedFiles(std::vector<LogPattern> patterns, bool follow, const Clock* clock);

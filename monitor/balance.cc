@@ -73,11 +73,10 @@ Cause CauseOf(const RunCounts& run, Gap gap, const Booking& booking) {
   return booking.unread > 0 ? Cause::kExistingNotRead : Cause::kDroppedInMerge;
 }
 
-// Of what is kept once, one is left: where all that existed is called a duplicate, none of it is
-// believed, or a lost partition would be clear.
-int64_t BelievedDuplicates(const RunCounts& run, int64_t existing, int64_t in_hand) {
-  const int64_t most = existing > 0 ? in_hand - 1 : in_hand;
-  return run.duplicates > most ? 0 : run.duplicates;
+// Of each event one is kept, so where any existed not all in hand can be duplicates. Believed, such
+// a claim would call a lost partition clear.
+bool ImpossibleDuplicates(const RunCounts& run, int64_t existing, int64_t in_hand) {
+  return run.duplicates > (existing > 0 ? in_hand - 1 : in_hand);
 }
 
 bool LargeShare(const RunCounts& run, const ExplainedShare& suspicious) {
@@ -113,7 +112,8 @@ Booking BookRun(const RunCounts& run, const Surroundings& around, Balance& balan
 
   const int64_t existing = Known(run.existing) ? run.existing : balance.actual;
   const int64_t in_hand = Known(run.fresh) ? existing + run.fresh : INT64_MAX;
-  const int64_t duplicates = BelievedDuplicates(run, existing, in_hand);
+  booking.impossible_duplicates = ImpossibleDuplicates(run, existing, in_hand);
+  const int64_t duplicates = booking.impossible_duplicates ? 0 : run.duplicates;
   const int64_t deleted = std::min(run.deleted, in_hand - duplicates);
   booking.overstated = run.duplicates - duplicates + run.deleted - deleted;
   booking.large_share = LargeShare(run, around.suspicious);

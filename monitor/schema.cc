@@ -94,7 +94,7 @@ CREATE TABLE lossy(
   PRIMARY KEY(format, cause, version)) STRICT, WITHOUT ROWID;
 CREATE TABLE open_run(
   project INTEGER NOT NULL, day INTEGER NOT NULL, format INTEGER NOT NULL, server INTEGER NOT NULL,
-  run TEXT NOT NULL, version INTEGER, started_at INTEGER NOT NULL, seq INTEGER NOT NULL,
+  run TEXT NOT NULL, started_at INTEGER NOT NULL, seq INTEGER NOT NULL,
   PRIMARY KEY(project, day, format, server, run)) STRICT, WITHOUT ROWID;
 CREATE TABLE waiting(
   project INTEGER NOT NULL, day INTEGER NOT NULL, format INTEGER NOT NULL, server INTEGER NOT NULL,

@@ -332,11 +332,6 @@ void Database::Rollback() {
   error_.reset();
 }
 
-bool Database::failed() const {
-  Settle();
-  return error_.has_value();
-}
-
 Result<void> Database::Check() const {
   Settle();
   if (error_) return tl::unexpected<Error>(*error_);
@@ -380,11 +375,6 @@ Result<void> Database::BackUpTo(const std::string& path) {
 void Database::PersistWal() {
   int on = 1;
   sqlite3_file_control(handle_.get(), "main", SQLITE_FCNTL_PERSIST_WAL, &on);
-}
-
-void Database::LimitSteps(int64_t steps) {
-  sqlite3_progress_handler(
-      handle_.get(), static_cast<int>(steps), [](void*) { return 1; }, nullptr);
 }
 
 Statement::Statement(Database* database, sqlite3_stmt* handle)
@@ -450,6 +440,3 @@ Cell Statement::Value(int column) const {
   }
 }
 int Statement::columns() const { return handle_ ? sqlite3_column_count(handle_.get()) : 0; }
-std::string_view Statement::column_name(int column) const {
-  return sqlite3_column_name(handle_.get(), column);
-}

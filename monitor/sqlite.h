@@ -23,7 +23,6 @@ class Cell {
   static Cell Of(int64_t value) { return Cell(value); }
   static Cell Of(std::string_view value) { return {Kind::kText, value}; }
   static Cell Blob(std::string_view value) { return {Kind::kBlob, value}; }
-  static Cell Maybe(std::optional<int64_t> value) { return value ? Of(*value) : Null(); }
 
   Kind kind() const { return kind_; }
   int64_t integer() const { return integer_; }
@@ -64,7 +63,7 @@ class Database {
 
   // One or more statements whose rows nobody wants.
   void Execute(const char* sql);
-  // The statement must not outlive the database.
+  // The statement must not outlive the database, which must not be moved while it has statements.
   Statement Prepare(std::string_view sql);
   // Inserts `rows` rows of `columns` columns through a virtual table (1.5 times as fast as bound
   // inserts). `fill(row, cells)` sets all cells of a row. Columns that are the same in a whole
@@ -86,7 +85,6 @@ class Database {
   [[nodiscard]] Result<void> Check() const;
   // Makes the transaction fail for a reason of the caller's.
   void Refuse(std::string why);
-  bool failed() const;
   // Rows changed by the last statement.
   int64_t changes() const;
   // The number of the row that was inserted last.
@@ -96,8 +94,6 @@ class Database {
   [[nodiscard]] Result<void> BackUpTo(const std::string& path);
   // Keeps -wal and -shm after the last close, so that another user can read a ledger at rest.
   void PersistWal();
-  // Aborts whatever runs on this connection after about `steps` virtual machine steps.
-  void LimitSteps(int64_t steps);
 
  private:
   friend class Statement;
@@ -141,7 +137,6 @@ class Statement {
   std::string_view Text(int column) const;
   Cell Value(int column) const;
   int columns() const;
-  std::string_view column_name(int column) const;
 
  private:
   friend class Database;

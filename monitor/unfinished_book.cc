@@ -2,7 +2,7 @@
 
 namespace {
 
-constexpr const char* kStart = "INSERT OR REPLACE INTO open_run VALUES (?,?,?,?,?,?,?,?)";
+constexpr const char* kStart = "INSERT OR REPLACE INTO open_run VALUES (?,?,?,?,?,?,?)";
 // A rewritten partition has one run at a time: what started before a run that ended is over.
 constexpr const char* kEnd =
     "DELETE FROM open_run WHERE project = ?1 AND day = ?2 AND format = ?3 AND server = ?4 AND "
@@ -55,8 +55,7 @@ void UnfinishedBook::Start(const FactRow& row) {
   any_started_ = true;
   start_.Run({Cell::Of(int64_t{row.partition.project}), Cell::Of(int64_t{row.partition.day}),
               Cell::Of(int64_t{row.partition.format}), Cell::Of(int64_t{row.partition.server}),
-              Cell::Of(row.run), row.version ? Cell::Of(row.version) : Cell::Null(),
-              Cell::Of(row.logged_at), Cell::Of(row.seq)});
+              Cell::Of(row.run), Cell::Of(row.logged_at), Cell::Of(row.seq)});
 }
 
 void UnfinishedBook::End(const PartitionKey& key, const FactRow& end, bool earlier) {

@@ -164,6 +164,13 @@ AlertText Overstated(const AlertRow& alert, const Evidence& evidence) {
                        Since(alert) + "; check some of them, since a loss can be mislabelled.";
     return text;
   }
+  if (alert.cause == "impossible_duplicates") {
+    text.summary = "more duplicates than there can be: " + Where(alert);
+    text.description = Who(alert, evidence) + " calls " + evidence.Count("duplicates") + " " +
+                       unit + " duplicates, although one of each is kept, " + Since(alert) +
+                       "; none of them is believed, and what is gone counts as missing.";
+    return text;
+  }
   text.summary = "more explained away than there was: " + Where(alert);
   text.description = Who(alert, evidence) + " calls " + evidence.Count("duplicates") + " " + unit +
                      " duplicates and " + evidence.Count("deleted") + " deleted, " +

@@ -2,7 +2,6 @@
 
 #include <optional>
 
-#include "monitor/counts.h"
 #include "rules/evidence.h"
 
 namespace {
@@ -24,9 +23,9 @@ Finding Surplus(const RunObservation& run, const Tuning& tuning) {
 
 Finding Overstated(const RunObservation& run, const Tuning& tuning) {
   if (Reaches(run.booking.overstated, run.balance, tuning)) {
-    const bool duplicates = run.counts.duplicates > Sum(run.counts.existing, run.counts.fresh);
+    const bool duplicates = run.booking.impossible_duplicates;
     return Firing("overstated", tuning, run,
-                  duplicates ? "more_duplicates_than_events" : "deleted_more_than_there_was");
+                  duplicates ? "impossible_duplicates" : "deleted_more_than_there_was");
   }
   if (run.booking.large_share) return Firing("overstated", tuning, run, "large_explained_share");
   return ClearAs("overstated", tuning);

@@ -15,19 +15,17 @@ std::string Write(const Object& object) {
   return object.dump(-1, ' ', false, Object::error_handler_t::replace);
 }
 
-// Under names of its own: a later run that has no end is told in the same alert.
-Finding WaitingFinding(const OverdueObservation& run, const Tuning& tuning) {
+Finding OverdueAs(std::string_view cause, const OverdueObservation& run, const Tuning& tuning,
+                  const Object& evidence) {
   Finding finding = FiringAs(kOverdueRule, tuning);
-  finding.cause = "fresh_data_waits";
+  finding.cause = cause;
   finding.version = run.version;
-  Object evidence;
-  evidence["first_run"] = run.run;
-  evidence["first_version"] = run.version;
-  evidence["waiting_since"] = FormatTime(run.started_at);
-  evidence["waiting_after_seconds"] =
-      std::chrono::duration_cast<std::chrono::seconds>(tuning.waiting_after).count();
   finding.evidence = finding.standing = Write(evidence);
   return finding;
+}
+
+int64_t SecondsOf(std::chrono::milliseconds span) {
+  return std::chrono::duration_cast<std::chrono::seconds>(span).count();
 }
 
 }  // namespace
@@ -50,16 +48,18 @@ std::optional<Finding> SourceFinding(const SourceObservation& source, Time now,
 
 Finding OverdueFinding(const OverdueObservation& run, const Tuning& tuning) {
   if (!run.overdue) return ClearAs(kOverdueRule, tuning);
-  if (run.data_waits) return WaitingFinding(run, tuning);
-  Finding finding = FiringAs(kOverdueRule, tuning);
-  finding.cause = "started_without_end";
-  finding.version = run.version;
   Object evidence;
+  // Each under names of its own, since both are told in one alert.
+  if (run.data_waits) {
+    evidence["first_run"] = run.run;
+    evidence["first_version"] = run.version;
+    evidence["waiting_since"] = FormatTime(run.started_at);
+    evidence["waiting_after_seconds"] = SecondsOf(tuning.waiting_after);
+    return OverdueAs("fresh_data_waits", run, tuning, evidence);
+  }
   evidence["run"] = run.run;
   evidence["version"] = run.version;
   evidence["started_at"] = FormatTime(run.started_at);
-  evidence["after_seconds"] =
-      std::chrono::duration_cast<std::chrono::seconds>(tuning.after).count();
-  finding.evidence = finding.standing = Write(evidence);
-  return finding;
+  evidence["after_seconds"] = SecondsOf(tuning.after);
+  return OverdueAs("started_without_end", run, tuning, evidence);
 }
