@@ -85,6 +85,7 @@ class RocksdbJoiner final : public Joiner {
   void BeginSession(const std::string& id, Place place);
   void AnnounceRun(RocksJob& job, Place place);
   void EndJob(const RocksJob& job, bool failed, Place place);
+  void EndAllJobs(const char* why, bool crashed, Place place);
   void GiveUpWaiting(Place place);
   void AddFinished(const RocksJob& job, int family, const RocksLine& line, Place place);
   void AddFailed(const RocksJob& job, int64_t micros, Place place);
@@ -187,17 +188,7 @@ LineResult RocksdbJoiner::Manifest(Place place) {
 }
 
 void RocksdbJoiner::BeginSession(const std::string& id, Place place) {
-  for (const RocksJob& job : std::exchange(state_.jobs, {})) {
-    if (!job.started) continue;
-    RocksJob cut_off = job;
-    cut_off.error = "cut off by a restart";
-    AddFailed(cut_off, state_.micros, place);
-    state_.Interrupt(job);
-    EndJob(cut_off, true, place);
-  }
-  for (const RocksHeldDeletion& deletion : std::exchange(state_.held, {})) {
-    TellDeletion(deletion, place);
-  }
+  EndAllJobs("cut off by a restart", true, place);
   // The engine writes its log late: a crash takes its last lines along.
   if (!std::exchange(state_.closed, false)) state_.Doubt();
   state_.moves.clear();
@@ -207,20 +198,26 @@ void RocksdbJoiner::BeginSession(const std::string& id, Place place) {
   state_.opening = true;
 }
 
-// The engine waits for its jobs before it says so: what they did not write by now they never will,
-// and what they consumed unsaid is gone. Of their other inputs nothing is known.
-LineResult RocksdbJoiner::Closed(Place place) {
+// `crashed`: a job may have ended unsaid, so that what was deleted before may have been merged.
+void RocksdbJoiner::EndAllJobs(const char* why, bool crashed, Place place) {
   for (const RocksJob& job : std::exchange(state_.jobs, {})) {
     if (!job.started) continue;
     RocksJob unfinished = job;
-    unfinished.error = "not finished when the database was closed";
+    unfinished.error = why;
     AddFailed(unfinished, state_.micros, place);
+    if (crashed) state_.Interrupt(job);
     EndJob(unfinished, true, place);
-    state_.Interrupt(job);
+    if (!crashed) state_.Interrupt(job);
   }
   for (const RocksHeldDeletion& deletion : std::exchange(state_.held, {})) {
     TellDeletion(deletion, place);
   }
+}
+
+// The engine waits for its jobs before it says so: what they did not write by now they never will,
+// and what they consumed unsaid is gone. Of their other inputs nothing is known.
+LineResult RocksdbJoiner::Closed(Place place) {
+  EndAllJobs("not finished when the database was closed", false, place);
   state_.closed = true;
   return kUsed;
 }
