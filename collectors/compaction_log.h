@@ -10,7 +10,7 @@
 #include "collectors/line_parser.h"
 #include "collectors/tail.h"
 #include "monitor/config.h"
-#include "monitor/fact.h"
+#include "monitor/batch.h"
 
 // One configured source of compaction logs: bytes → complete lines → facts, quarantined ranges and
 // blind intervals, with the read position they belong to. Collector thread only.

@@ -10,7 +10,7 @@
 #include "collectors/joiner.h"
 #include "collectors/path_template.h"
 #include "collectors/timestamp.h"
-#include "monitor/fact.h"
+#include "monitor/batch.h"
 
 // The values of one line → one fact, whatever the line's format was. Owned by the LineParser;
 // not shared between threads.

@@ -7,7 +7,7 @@
 
 #include "monitor/config.h"
 #include "monitor/error.h"
-#include "monitor/fact.h"
+#include "monitor/batch.h"
 
 // Where a line stands; the parser and the joiners copy it into the facts they make.
 struct LineOrigin {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "collectors/log_stream.h"
-#include "monitor/fact.h"
+#include "monitor/batch.h"
 
 // Which log a file holds, decided by content alone: device and inode only choose between logs whose
 // content is equal so far. Owned by a Tail, collector thread only.

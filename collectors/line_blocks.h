@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "collectors/log_stream.h"
-#include "monitor/fact.h"
+#include "monitor/batch.h"
 
 // Cuts one log into runs of whole lines and ranges of bad bytes that tile it without gap or
 // overlap. Owned by a Tail, collector thread only; the one buffer serves all logs in turn, so that

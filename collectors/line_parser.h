@@ -11,7 +11,7 @@
 #include "collectors/regex_line.h"
 #include "monitor/config.h"
 #include "monitor/error.h"
-#include "monitor/fact.h"
+#include "monitor/batch.h"
 
 // Lines of one source → facts: the format reads values, the mapping makes the fact. One per source,
 // owned by the collector of that source; collector thread only.

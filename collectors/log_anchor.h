@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "monitor/fact.h"
+#include "monitor/batch.h"
 
 // Proof of which log a file holds: hashes of its first bytes and of the last bytes before an
 // offset. Each wake takes two of 4 KiB, hence XXH3 (its results are fixed since xxHash 0.8.0): it

@@ -13,7 +13,7 @@
 #include "collectors/known_logs.h"
 #include "collectors/line_blocks.h"
 #include "monitor/error.h"
-#include "monitor/fact.h"
+#include "monitor/batch.h"
 #include "monitor/time.h"
 
 // What a Tail has to say. Lines and quarantined ranges of one log tile it: each begins where the

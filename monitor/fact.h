@@ -7,9 +7,8 @@
 
 #include "monitor/time.h"
 
-// What one log line or one file event said, normalised, and the batch that carries facts from the
-// collectors to the ledger. Plain data: made by one thread, moved through the queue, read by
-// another.
+// What one log line or one file event said, normalised. Plain data: made by one thread, moved
+// through the queue within a Batch, read by another.
 
 inline constexpr int64_t kUnknownCount = -1;            // absent in the log: never 0
 inline constexpr int64_t kMaxCount = int64_t{1} << 53;  // larger or negative counts are quarantined
@@ -63,51 +62,5 @@ struct Fact {
   int64_t written = kUnknownCount;
 };
 
-// Proof of which log this is: hashes of content, never the inode alone (inodes are reused).
-struct LogAnchor {
-  int64_t begin = 0;  // byte range hashed, in the decompressed log
-  int64_t end = 0;
-  uint64_t hash = 0;  // XXH3 of them (collectors/log_anchor.h)
-};
-
-// How far one log has been read. Committed in the same transaction as the facts of [from, to).
-struct LogPosition {
-  uint32_t log = 0;  // dense id, given by the tail, never reused in this ledger
-  int16_t source = -1;
-  std::string path;  // where it was last seen
-  uint64_t device = 0;
-  uint64_t inode = 0;
-  int64_t from = 0;          // the committed offset before this batch
-  int64_t to = 0;            // byte after the last newline consumed
-  LogAnchor head;            // of the first min(1 KiB, to) bytes
-  LogAnchor tail;            // of the last min(4 KiB, to) bytes before `to`
-  bool finished = false;     // rotated away and read to its end
-  std::string joiner_state;  // what a preset's joiner needs to go on from `to`
-};
-
 // The format's name where the log says none.
 inline constexpr std::string_view kNoFormat = "-";
-
-// Lines of one source since the previous batch.
-struct LineCounts {
-  int64_t lines = 0;
-  int64_t ignored = 0;      // `match` or the pattern did not select them
-  int64_t quarantined = 0;  // each is a fact too
-};
-
-// What is committed at once. Facts are in reading order; all Text slices point into `text`.
-struct Batch {
-  std::string text;
-  std::vector<Fact> facts;
-  std::vector<LogPosition> positions;
-  std::vector<LineCounts> lines;  // by source index
-  Time observed_at{};
-
-  std::string_view View(Text slice) const { return {text.data() + slice.at, slice.size}; }
-  Text Add(std::string_view value) {
-    Text slice{static_cast<uint32_t>(text.size()), static_cast<uint32_t>(value.size())};
-    text.append(value);
-    return slice;
-  }
-  bool empty() const { return facts.empty() && positions.empty(); }
-};

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "monitor/batch.h"
 #include "monitor/error.h"
-#include "monitor/fact.h"
 #include "monitor/fact_row.h"
 #include "monitor/hash_chain.h"
 #include "monitor/source_book.h"

@@ -7,11 +7,11 @@
 
 #include "monitor/accounts.h"
 #include "monitor/balance_book.h"
+#include "monitor/batch.h"
 #include "monitor/bookkeeper.h"
 #include "monitor/canonical_formats.h"
 #include "monitor/config.h"
 #include "monitor/error.h"
-#include "monitor/fact.h"
 #include "monitor/fact_chains.h"
 #include "monitor/journal.h"
 #include "monitor/lookout.h"

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "collectors/joiner.h"
-#include "monitor/fact.h"
+#include "monitor/batch.h"
 
 // What the facts of all `segments` presets share. Owned by a joiner, used on its thread.
 //
