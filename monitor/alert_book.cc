@@ -11,13 +11,12 @@ constexpr const char* kFind =
     "SELECT id, state, cause, coalesce(version, 0), severity, evidence, fires_at, clear_since, "
     "began_at FROM "
     "alert WHERE rule = ?1 AND project = ?2 AND day = ?3 AND format = ?4 AND server = ?5 AND "
-    "source "
-    "= ?6 AND state <> 'resolved'";
+    "source = ?6 AND object = ?7 AND state <> 'resolved'";
 constexpr const char* kInsert =
-    "INSERT INTO alert(rule, project, day, format, server, source, severity, state, cause, "
+    "INSERT INTO alert(rule, project, day, format, server, source, object, severity, state, cause, "
     "version, "
     "previous_version, incident, began_at, fires_at, starts_at, first_seq, last_seq, evidence) "
-    "VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?16,?17)";
+    "VALUES (?1,?2,?3,?4,?5,?6,?18,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?16,?17)";
 constexpr const char* kKeep =
     "UPDATE alert SET last_seq = ?2, severity = ?3, evidence = ?4, clear_since = NULL WHERE id = "
     "?1";
@@ -125,7 +124,7 @@ std::optional<AlertBook::Open> AlertBook::Find(std::string_view rule, const Subj
   const PartitionKey& key = subject.partition;
   find_.Bind({Cell::Of(rule), Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}),
               Cell::Of(int64_t{key.format}), Cell::Of(int64_t{key.server}),
-              Cell::Of(subject.source)});
+              Cell::Of(subject.source), Cell::Of(subject.object)});
   if (!find_.Step()) return std::nullopt;
   Open open{find_.Integer(0),           find_.Text(1) == "pending",
             !find_.IsNull(7),           std::string(find_.Text(2)),
@@ -154,7 +153,7 @@ void AlertBook::Settle(const AlertReplay& replay, const Subject& subject, int64_
   for (const std::string& rule : OpenRules(subject.partition)) {
     const auto course = courses.find(rule);
     const bool opened = course != courses.end() && course->second.opening;
-    if (opened || rule == kOverdueRule) continue;
+    if (opened || !IsOfRuns(rule)) continue;
     const Finding ended = course == courses.end() ? Finding{} : course->second.latest;
     if (const auto open = Find(rule, subject, now)) Clear(*open, ended, now, seq);
   }
@@ -215,7 +214,8 @@ void AlertBook::Insert(const Finding& opening, const Finding& latest, const Subj
                Cell::Of(std::string_view(firing ? "firing" : "pending")), Cell::Of(opening.cause),
                named(opening.version), named(opening.previous_version), Cell::Of(incident),
                Cell::Of(began), Cell::Of(fires_at), firing ? Cell::Of(fires_at) : Cell::Null(),
-               Cell::Of(seq), Cell::Of(Merged(opening.evidence, latest.standing))});
+               Cell::Of(seq), Cell::Of(Merged(opening.evidence, latest.standing)),
+               Cell::Of(subject.object)});
 }
 
 void AlertBook::EndAll(const PartitionKey& key, int64_t now, int64_t seq) {

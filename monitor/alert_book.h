@@ -43,6 +43,7 @@ class AlertBook {
   struct Subject {
     PartitionKey partition;
     int64_t source = 0;
+    std::string object = {};  // what else: the program that read a dead format
   };
 
   AlertBook(Database& database, Names& names, const RuleBook& rules);

@@ -12,12 +12,6 @@ constexpr const char* kJudgedAloneLosses =
 constexpr const char* kLosses =
     "SELECT seq FROM fact WHERE project = ? AND day = ? AND format = ? AND server = ? AND lost > 0";
 
-// Whether two rows of different formats tell of the same run. Without run ids the line's time says
-// so, since both come from one read.
-bool SameRun(const FactRow& a, const FactRow& b) {
-  return a.run == b.run && (!a.run.empty() || a.logged_at == b.logged_at);
-}
-
 }  // namespace
 
 Bookkeeper::Bookkeeper(Database& database, Names& names, SourceBook& sources, BalanceBook& balances,

@@ -1,5 +1,8 @@
 #include "monitor/canonical_formats.h"
 
+#include <algorithm>
+#include <string>
+
 const CanonicalFilesConfig* CanonicalFormats::Of(int64_t format) {
   if (config_.canonical_files.empty()) return nullptr;
   const auto known = known_.find(format);
@@ -10,6 +13,21 @@ const CanonicalFilesConfig* CanonicalFormats::Of(int64_t format) {
     if (files.format == name) found = &files;
   }
   return known_[format] = found;
+}
+
+const std::vector<int64_t>& CanonicalFormats::SameEvents(int64_t format) {
+  static const std::vector<int64_t> kNone;
+  if (config_.same_events.empty()) return kNone;
+  const auto [entry, fresh] = same_.try_emplace(format);
+  if (!fresh) return entry->second;
+  const std::string name = names_.Text(format);
+  for (const std::vector<std::string>& group : config_.same_events) {
+    if (std::find(group.begin(), group.end(), name) == group.end()) continue;
+    for (const std::string& other : group) {
+      if (other != name) entry->second.push_back(names_.Id(other));
+    }
+  }
+  return entry->second;
 }
 
 int32_t FirstKeptDay(std::chrono::milliseconds retention, Time now) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <unordered_map>
+#include <vector>
 
 #include "monitor/config.h"
 #include "monitor/names.h"
@@ -14,14 +15,20 @@ class CanonicalFormats {
 
   // Null: nothing is configured for that format.
   const CanonicalFilesConfig* Of(int64_t format);
+  // Those that hold the same events (`same_events`).
+  const std::vector<int64_t>& SameEvents(int64_t format);
   // After a rollback: an id may become another name's.
-  void Forget() { known_.clear(); }
+  void Forget() {
+    known_.clear();
+    same_.clear();
+  }
   const std::vector<CanonicalFilesConfig>& all() const { return config_.canonical_files; }
 
  private:
   const Config& config_;
   Names& names_;
   std::unordered_map<int64_t, const CanonicalFilesConfig*> known_;
+  std::unordered_map<int64_t, std::vector<int64_t>> same_;
 };
 
 // The first day that is still kept at `now`.

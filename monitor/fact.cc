@@ -22,6 +22,12 @@ std::string_view NameOf(FactKind kind) {
       return "deploy";
     case FactKind::kRecount:
       return "recount";
+    case FactKind::kFile:
+      return "file";
+    case FactKind::kRead:
+      return "read";
+    case FactKind::kMisplaced:
+      return "misplaced";
   }
   return "unknown";
 }

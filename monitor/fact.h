@@ -25,7 +25,10 @@ enum class FactKind : uint8_t {
   kPermit,           // an operator explains a decrease in advance or in arrears
   kAnnotation,       // an operator's remark
   kDeploy,           // a release reached a server
-  kRecount,          // rows counted in the canonical file itself, in `written`
+  kRecount,          // rows counted in the canonical files themselves, in `written`
+  kFile,             // another generation of a canonical file, or none any more (file_fact.h)
+  kRead,             // a process read a canonical file that is declared dead
+  kMisplaced,        // a file called like a canonical one, elsewhere
 };
 std::string_view NameOf(FactKind kind);
 

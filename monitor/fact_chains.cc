@@ -119,6 +119,10 @@ void FactChains::Sort(std::vector<FactRow>& chain) {
 }
 
 // FNV-1a, folded: it is kept in the ledger, so it must be the same everywhere.
+bool SameRun(const FactRow& a, const FactRow& b) {
+  return a.run == b.run && (!a.run.empty() || a.logged_at == b.logged_at);
+}
+
 uint8_t BatchTag(std::string_view batch) {
   if (batch.empty()) return 0;
   uint32_t hash = 2166136261u;

@@ -51,6 +51,9 @@ class FactChains {
   Statement select_row_;
 };
 
+// Whether two rows of different formats tell of the same run. Without run ids the line's time says
+// so, since both come from one read.
+bool SameRun(const FactRow& a, const FactRow& b);
 // What a run and its retry share, in a byte; 0: there is no batch.
 uint8_t BatchTag(std::string_view batch);
 // Whether `retry` is the retry, after a crash, of `earlier` (DESIGN section 3, "Fact keys").

@@ -2,8 +2,11 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "monitor/fact_row.h"
 
@@ -27,6 +30,22 @@ class FactDetail {
     const auto found = Find(key);
     return found && found->is_number_integer() ? found->get<int64_t>() : kUnknownCount;
   }
+  bool Flag(const char* key) const {
+    const auto found = Find(key);
+    return found && found->is_boolean() && found->get<bool>();
+  }
+  std::optional<FactDetail> Object(const char* key) const {
+    const auto found = Find(key);
+    if (!found || !found->is_object()) return std::nullopt;
+    return FactDetail(*found);
+  }
+  std::vector<FactDetail> Objects(const char* key) const {
+    std::vector<FactDetail> all;
+    const auto found = Find(key);
+    if (!found || !found->is_array()) return all;
+    for (const nlohmann::json& object : *found) all.push_back(FactDetail(object));
+    return all;
+  }
   // Unix ms.
   int64_t Moment(const char* key) const {
     const auto time = ParseTime(Text(key));
@@ -34,6 +53,7 @@ class FactDetail {
   }
 
  private:
+  explicit FactDetail(nlohmann::json object) : object_(std::move(object)) {}
   const nlohmann::json* Find(const char* key) const {
     if (!object_.is_object()) return nullptr;
     const auto found = object_.find(key);

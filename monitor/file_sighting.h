@@ -76,6 +76,15 @@ struct KnownDirectory {
   int64_t modified_ns = 0;  // as it was listed
 };
 
+// A file whose rows are to be counted, as the ledger knows it: of which generation the count is.
+struct FileToCount {
+  int16_t files = -1;
+  std::string directory, name;
+  std::string handle;
+  uint64_t inode = 0;
+  int64_t born_ns = 0, modified_ns = 0, size_bytes = 0;
+};
+
 // All directories of one format have been looked at since `began_at`, or could not be: `reason`.
 struct ScanEnd {
   int16_t files = -1;

@@ -128,8 +128,14 @@ Ledger::Ledger(const Options& options, const Config& config, const RuleBook& rul
       chains_(database_, sources_, entry_),
       bookkeeper_(database_, names_, sources_, balances_, chains_, formats_,
                   rules.explained_share()),
-      lookout_(database_, names_, sources_, balances_, chains_, formats_, rules, journal_, entry_),
+      alerts_(database_, names_, rules),
+      files_(database_),
+      file_lookout_(database_, config, names_, balances_, chains_, formats_, rules, alerts_,
+                    files_),
+      lookout_(database_, names_, sources_, balances_, chains_, formats_, rules, alerts_,
+               file_lookout_, journal_, entry_),
       accounts_(database_, sources_, balances_, chains_, bookkeeper_, lookout_, journal_, entry_),
+      register_(database_, config, names_, files_, balances_, file_lookout_, accounts_, entry_),
       known_operator_fact_(database_.Prepare(kKnownOperatorFact)),
       known_gap_(database_.Prepare(kKnownGap)),
       balanced_through_(database_.Prepare(kBalancedThrough)) {}
@@ -146,6 +152,8 @@ Result<void> Ledger::Start() {
   journal_.Open();
   seq_ = journal_.head().seq;
   server_ = names_.Id(options_.server);
+  register_.Open(server_);
+  if (options_.watches_files) file_lookout_.Watch(server_);
   DescribeSelf(database_, options_.server, config_);
   Recover();
   lookout_.Open();
@@ -177,6 +185,7 @@ void Ledger::Recover() {
 void Ledger::ForgetCaches() {
   names_.Forget();
   formats_.Forget();
+  files_.Forget();
   balances_.Clear();
   sources_.Open();
   bookkeeper_.Open();
@@ -269,6 +278,10 @@ std::vector<LogPosition> Ledger::Positions(int16_t source) {
   }
   return positions;
 }
+
+std::vector<KnownDirectory> Ledger::Directories() { return register_.Directories(); }
+
+std::vector<FileToCount> Ledger::FilesToCount(Time now) { return register_.FilesToCount(now); }
 
 uint32_t Ledger::next_log_id() {
   Statement last = database_.Prepare("SELECT coalesce(max(id), 0) + 1 FROM log");

@@ -13,6 +13,7 @@
 #include "monitor/config.h"
 #include "monitor/error.h"
 #include "monitor/fact_chains.h"
+#include "monitor/file_register.h"
 #include "monitor/journal.h"
 #include "monitor/lookout.h"
 #include "monitor/names.h"
@@ -38,9 +39,10 @@ class Ledger {
  public:
   struct Options {
     std::string path;
-    std::string server;   // of facts that name none
-    bool bulk = false;    // backfill: balances are written in large steps (see FinishBulk)
-    bool durable = true;  // false: will be thrown away, so nothing waits for the disk
+    std::string server;          // of facts that name none
+    bool bulk = false;           // backfill: balances are written in large steps (see FinishBulk)
+    bool durable = true;         // false: will be thrown away, so nothing waits for the disk
+    bool watches_files = false;  // canonical files of `server` are seen, and runs held against them
     size_t cached_partitions = 32'768;
   };
   // `config` and `rules` must outlive the ledger.
@@ -63,6 +65,10 @@ class Ledger {
 
   // How well a source was watched by all that wrote this ledger.
   SourceCoverage Coverage(int16_t source) { return sources_.Coverage(sources_.At(source)); }
+  // Directories of canonical files as they were when they were last listed.
+  std::vector<KnownDirectory> Directories();
+  // The next files to be counted, all of one partition, the newest first; empty: none for now.
+  std::vector<FileToCount> FilesToCount(Time now);
   // How far each log of a source has been read.
   std::vector<LogPosition> Positions(int16_t source);
   uint32_t next_log_id();
@@ -112,8 +118,12 @@ class Ledger {
   JournalEntry entry_;  // of the batch being accounted
   FactChains chains_;
   Bookkeeper bookkeeper_;
+  AlertBook alerts_;
+  FileBook files_;
+  FileLookout file_lookout_;
   Lookout lookout_;
   Accounts accounts_;
+  FileRegister register_;
   Statement known_operator_fact_, known_gap_, balanced_through_;
 
   int64_t seq_ = 0;  // of the latest fact accounted

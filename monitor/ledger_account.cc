@@ -28,6 +28,9 @@ bool IsOfPartition(const FactRow& row) {
     case FactKind::kQuarantined:
     case FactKind::kAnnotation:
     case FactKind::kDeploy:
+    case FactKind::kFile:
+    case FactKind::kRead:
+    case FactKind::kMisplaced:
       return false;
   }
   return false;
@@ -91,6 +94,7 @@ void Ledger::AccountAll(const Batch& batch) {
       Account(interned_[i], batch, block[i]);
     }
   }
+  register_.Take(batch);
   accounts_.BookLate();
   seq_ = entry_.last_seq;
   entry_.outputs = lookout_.TakeOutputs();
@@ -112,6 +116,10 @@ void Ledger::Account(FactRow& row, const Batch& batch, const Fact& fact) {
     case FactKind::kAnnotation:
     case FactKind::kDeploy:
       return AccountOperator(row);
+    case FactKind::kFile:
+    case FactKind::kRead:
+    case FactKind::kMisplaced:
+      return register_.TakeAgain(row);
   }
 }
 

@@ -319,7 +319,7 @@ struct Derived {
   std::string_view name;
   std::string_view sql;
 };
-constexpr std::array<Derived, 11> kDerived = {{
+constexpr std::array<Derived, 14> kDerived = {{
     {"progress", "SELECT value FROM meta WHERE key = 'balances_through'"},
     {"runs",
      "SELECT seq, previous, before, missing, lost, cause, marks, epoch FROM fact ORDER BY seq"},
@@ -337,6 +337,18 @@ constexpr std::array<Derived, 11> kDerived = {{
     {"totals", "SELECT * FROM tally ORDER BY format"},
     {"lossy runs", "SELECT * FROM lossy WHERE runs <> 0 ORDER BY format, cause, version"},
     {"open runs", "SELECT * FROM open_run ORDER BY project, day, format, server, run"},
+    // Not what explains a file or whether it is to be counted, which depend on when time passed.
+    {"files",
+     "SELECT d.path, name, project, day, f.format, server, present, handle, inode, born_ns, "
+     "f.modified_ns, size_bytes, generations, seq FROM file f JOIN directory d ON d.id = directory "
+     "ORDER BY f.format, d.path, name"},
+    {"readers",
+     "SELECT format, server, executable, process, unit, reads, opens, files, first_at, last_at "
+     "FROM "
+     "reader ORDER BY format, server, executable, process, unit"},
+    {"totals of files",
+     "SELECT * FROM file_tally WHERE what NOT IN ('excepted_read', 'recount') ORDER BY format, "
+     "what"},
     {"waiting data", "SELECT * FROM waiting ORDER BY project, day, format, server"},
 }};
 

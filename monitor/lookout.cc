@@ -15,7 +15,7 @@ constexpr const char* kUpsertLossy =
 
 Lookout::Lookout(Database& database, Names& names, SourceBook& sources, BalanceBook& balances,
                  FactChains& chains, CanonicalFormats& formats, const RuleBook& rules,
-                 Journal& journal, JournalEntry& entry)
+                 AlertBook& alerts, FileLookout& files, Journal& journal, JournalEntry& entry)
     : database_(database),
       names_(names),
       sources_(sources),
@@ -25,7 +25,8 @@ Lookout::Lookout(Database& database, Names& names, SourceBook& sources, BalanceB
       rules_(rules),
       journal_(journal),
       entry_(entry),
-      alerts_(database, names, rules),
+      alerts_(alerts),
+      files_(files),
       outputs_(database, names),
       unfinished_(database) {}
 
@@ -166,6 +167,38 @@ OutputObservation Lookout::Compare(const FactRow& row, const OutputBook::Place& 
   return output;
 }
 
+// Holds what a run wrote against what it wrote of the same events in another format. What lacks
+// some has the alert.
+void Lookout::CompareFormats(const FactRow& row) {
+  if (row.kind != FactKind::kRun || row.counts.written == kUnknownCount) return;
+  for (const int64_t other : formats_.SameEvents(row.partition.format)) {
+    PartitionKey key = row.partition;
+    key.format = static_cast<int32_t>(other);
+    const auto found = balances_.Find(key);
+    if (!found) continue;
+    std::deque<std::string> storage;
+    const FactRow run = chains_.LatestRun(found->balance.last, storage);
+    const int64_t written = run.counts.written;
+    if (run.seq == 0 || !SameRun(run, row) || written == kUnknownCount) continue;
+    const bool less = row.counts.written <= written;
+    const FactRow& lacking = less ? row : run;
+    const FactRow& having = less ? run : row;
+    FormatsObservation formats;
+    formats.server = names_.Text(key.server);
+    formats.project = names_.Text(key.project);
+    formats.day = Day{key.day};
+    formats.run = std::string(row.run);
+    formats.version = names_.Text(row.version);
+    formats.format = names_.Text(lacking.partition.format);
+    formats.written = lacking.counts.written;
+    formats.other_format = names_.Text(having.partition.format);
+    formats.other_written = having.counts.written;
+    const Finding finding = rules_.OnFormats(formats);
+    alerts_.Apply(finding, {lacking.partition, 0, ""}, row.logged_at, row.seq);
+    if (!finding.firing) alerts_.Apply(finding, {having.partition, 0, ""}, row.logged_at, row.seq);
+  }
+}
+
 void Lookout::Acknowledge(const FactRow& permit) {
   alerts_.Acknowledge("output_moved", permit.partition.server, permit.partition.format,
                       permit.logged_at);
@@ -178,6 +211,7 @@ void Lookout::Tick(Time now, bool overdue) {
     alerts_.Retire(names_.Find(files.format), *files.retention, Millis(now));
   }
   if (overdue) ShowOverdue(now);
+  files_.Tick(now);
 }
 
 void Lookout::ReportSource(const SourceObservation& source, int64_t server, Time now, int64_t seq) {

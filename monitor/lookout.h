@@ -7,6 +7,7 @@
 #include "monitor/balance_book.h"
 #include "monitor/canonical_formats.h"
 #include "monitor/fact_chains.h"
+#include "monitor/file_lookout.h"
 #include "monitor/journal.h"
 #include "monitor/output_book.h"
 #include "monitor/rule_book.h"
@@ -19,8 +20,8 @@ class Lookout {
  public:
   // `entry`: the commit being made.
   Lookout(Database& database, Names& names, SourceBook& sources, BalanceBook& balances,
-          FactChains& chains, CanonicalFormats& formats, const RuleBook& rules, Journal& journal,
-          JournalEntry& entry);
+          FactChains& chains, CanonicalFormats& formats, const RuleBook& rules, AlertBook& alerts,
+          FileLookout& files, Journal& journal, JournalEntry& entry);
 
   // Within a transaction, before anything else.
   void Open();
@@ -60,6 +61,7 @@ class Lookout {
 
  private:
   void SawOutput(const FactRow& row);
+  void CompareFormats(const FactRow& row);
   OutputObservation Compare(const FactRow& row, const OutputBook::Place& place);
   void SawEnd(const FactRow& row);
   void EndWait(const PartitionKey& key, const FactRow& row);
@@ -85,7 +87,8 @@ class Lookout {
   const RuleBook& rules_;
   Journal& journal_;
   JournalEntry& entry_;
-  AlertBook alerts_;
+  AlertBook& alerts_;
+  FileLookout& files_;
   OutputBook outputs_;
   UnfinishedBook unfinished_;
 };

@@ -38,6 +38,8 @@ void Lookout::SawEnd(const FactRow& row) {
 // A segment that is not merged stays where it is and is read from there: nothing waits. A clock of
 // the future must not hide a wait, so it begins when it was read at the latest.
 void Lookout::SawNewest(const FactRow& row) {
+  files_.SawRun(row, Millis(entry_.batch->observed_at));
+  CompareFormats(row);
   if (IsUnfinished(row) && !IsSegments(row) && !FinishedElsewhere(row)) {
     const int64_t since = std::min(row.logged_at, Millis(entry_.batch->observed_at));
     unfinished_.BeginWait(row.partition, {since, row.seq});
@@ -49,6 +51,8 @@ void Lookout::SawNewest(const FactRow& row) {
 
 void Lookout::SawAgain(const std::vector<FactRow>& chain) {
   const FactRow& last = chain.back();
+  files_.SawRun(last, Millis(entry_.batch->observed_at));
+  CompareFormats(last);
   if (IsSegments(last)) return;
   std::optional<UnfinishedBook::Wait> wait;
   for (size_t i = chain.size(); i-- > 0;) {

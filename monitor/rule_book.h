@@ -8,14 +8,16 @@
 #include "monitor/balance.h"
 #include "monitor/config.h"
 #include "monitor/coverage.h"
+#include "monitor/file_observations.h"
 #include "monitor/time.h"
 
 // How the ledger asks the rules, and what they answer. The ledger's thread calls the one
 // implementation (rules/engine.h) inside its write transaction; answers become rows of table
 // `alert`.
 
-// The one rule about a partition that OnRun does not decide.
 inline constexpr std::string_view kOverdueRule = "compaction_overdue";
+// Whether OnRun decides it, so that booking a partition again decides it anew.
+bool IsOfRuns(std::string_view rule);
 
 // One fact of a partition and what it did to the balance. Only remarkable ones, and all of
 // partitions with an open alert, are shown to the rules.
@@ -82,6 +84,12 @@ class RuleBook {
   virtual std::vector<Finding> OnOutput(const OutputObservation& output) const = 0;
   virtual std::vector<Finding> OnSource(const SourceObservation& source, Time now) const = 0;
   virtual std::vector<Finding> OnOverdue(const OverdueObservation& run) const = 0;
+  virtual Finding OnMissingFile(const MissingFileObservation& file) const = 0;
+  virtual std::vector<Finding> OnGeneration(const GenerationObservation& generation) const = 0;
+  // The two that follow tell of a moment: each is followed by that it is over.
+  virtual std::vector<Finding> OnDeadRead(const DeadReadObservation& read) const = 0;
+  virtual std::vector<Finding> OnMisplacedFile(const MisplacedFileObservation& file) const = 0;
+  virtual Finding OnFormats(const FormatsObservation& formats) const = 0;
   // How long a started run may take.
   virtual std::chrono::milliseconds overdue_after() const = 0;
   // How long fresh data may wait for a run that finishes.

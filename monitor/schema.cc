@@ -57,6 +57,7 @@ CREATE TABLE fact(
 ) STRICT;
 CREATE INDEX fact_lost ON fact(project, day, format, server) WHERE lost > 0;
 CREATE INDEX fact_kind ON fact(kind) WHERE kind IS NOT NULL;
+CREATE INDEX fact_file ON fact(project, day, format) WHERE kind IN ('file', 'read', 'misplaced');
 CREATE TRIGGER fact_is_final BEFORE UPDATE OF seq, kind, synthetic, source, log, position, epoch,
   logged_at, server, project, day, format, run, batch, version, path, existing, fresh, recovered,
   duplicates, deleted, written, detail ON fact
@@ -104,14 +105,49 @@ CREATE TABLE permit(
   project INTEGER NOT NULL, day INTEGER NOT NULL, format INTEGER NOT NULL, server INTEGER NOT NULL,
   seq INTEGER NOT NULL, ends_at INTEGER, "left" INTEGER NOT NULL,
   PRIMARY KEY(project, day, format, server, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE directory(
+  id INTEGER PRIMARY KEY, format INTEGER NOT NULL, path TEXT NOT NULL, modified_ns INTEGER NOT NULL,
+  UNIQUE(format, path)) STRICT;
+CREATE TABLE file(
+  directory INTEGER NOT NULL REFERENCES directory(id), name TEXT NOT NULL,
+  project INTEGER NOT NULL, day INTEGER NOT NULL, format INTEGER NOT NULL, server INTEGER NOT NULL,
+  present INTEGER NOT NULL, handle TEXT NOT NULL, inode INTEGER NOT NULL, born_ns INTEGER NOT NULL,
+  modified_ns INTEGER NOT NULL, size_bytes INTEGER NOT NULL, generations INTEGER NOT NULL,
+  seq INTEGER NOT NULL, rows INTEGER, to_count INTEGER NOT NULL, run INTEGER,
+  unexplained_since INTEGER, PRIMARY KEY(directory, name)) STRICT, WITHOUT ROWID;
+CREATE INDEX file_partition ON file(project, day, format, server);
+CREATE INDEX file_to_count ON file(format, modified_ns) WHERE to_count = 1;
+CREATE INDEX file_unexplained ON file(format, unexplained_since)
+  WHERE unexplained_since IS NOT NULL;
+CREATE TABLE absent(
+  project INTEGER NOT NULL, day INTEGER NOT NULL, format INTEGER NOT NULL, server INTEGER NOT NULL,
+  since INTEGER NOT NULL, seq INTEGER NOT NULL, told INTEGER NOT NULL,
+  PRIMARY KEY(project, day, format, server)) STRICT, WITHOUT ROWID;
+CREATE INDEX absent_untold ON absent(format, since) WHERE told = 0;
+CREATE TABLE reader(
+  id INTEGER PRIMARY KEY, format INTEGER NOT NULL, server INTEGER NOT NULL,
+  executable TEXT NOT NULL, process TEXT NOT NULL, unit TEXT NOT NULL, confidence TEXT NOT NULL,
+  reads INTEGER NOT NULL, opens INTEGER NOT NULL, files INTEGER NOT NULL,
+  first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
+  UNIQUE(format, server, executable, process, unit)) STRICT;
+CREATE TABLE file_read(
+  reader INTEGER NOT NULL REFERENCES reader(id), directory INTEGER NOT NULL, name TEXT NOT NULL,
+  reads INTEGER NOT NULL, opens INTEGER NOT NULL, first_at INTEGER NOT NULL,
+  last_at INTEGER NOT NULL, PRIMARY KEY(reader, directory, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE file_tally(
+  format INTEGER NOT NULL, what TEXT NOT NULL, count INTEGER NOT NULL,
+  PRIMARY KEY(format, what)) STRICT, WITHOUT ROWID;
+CREATE TABLE file_scan(
+  format INTEGER PRIMARY KEY, began_at INTEGER NOT NULL, ended_at INTEGER NOT NULL,
+  reason TEXT NOT NULL, complete INTEGER NOT NULL) STRICT;
 CREATE TABLE alert(
   id INTEGER PRIMARY KEY, rule TEXT NOT NULL, severity TEXT NOT NULL, state TEXT NOT NULL,
   server INTEGER, project INTEGER, day INTEGER, format INTEGER, source INTEGER,
-  cause TEXT NOT NULL, version INTEGER, previous_version INTEGER, incident TEXT NOT NULL,
+  object TEXT NOT NULL DEFAULT '', cause TEXT NOT NULL, version INTEGER, previous_version INTEGER, incident TEXT NOT NULL,
   began_at INTEGER NOT NULL, fires_at INTEGER NOT NULL, starts_at INTEGER, clear_since INTEGER,
   ends_at INTEGER, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, evidence TEXT NOT NULL
 ) STRICT;
-CREATE INDEX alert_open ON alert(project, day, format, server, rule, source)
+CREATE INDEX alert_open ON alert(project, day, format, server, rule, source, object)
   WHERE state <> 'resolved';
 CREATE INDEX alert_incident ON alert(incident);
 )sql";

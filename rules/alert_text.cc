@@ -215,6 +215,80 @@ AlertText Overdue(const AlertRow& alert, const Evidence& evidence) {
   return text;
 }
 
+AlertText MissingFile(const AlertRow& alert, const Evidence& evidence) {
+  AlertText text;
+  text.summary = "no canonical file: " + Where(alert);
+  const std::string found = evidence.Text("found_at");
+  text.description = "There is no file at " + evidence.Text("expected_path") +
+                     ", which should hold " + evidence.Count("events") + " events, since " +
+                     evidence.Text("since");
+  if (!found.empty()) {
+    text.description += ": " + Who(alert, evidence) + " wrote it to " + found +
+                        "; the next run will not find it, so stop the release, or put it back.";
+    return text;
+  }
+  text.description += "; see `rollcall files " + alert.project + " " + alert.day +
+                      "` for what happened to it, and restore it before the next run.";
+  return text;
+}
+
+std::string By(const Evidence& evidence) {
+  const std::string by = evidence.Text("by");
+  return by.empty() ? "an unknown process" : by;
+}
+
+AlertText WithoutRun(const AlertRow& alert, const Evidence& evidence) {
+  AlertText text;
+  const bool in_place = alert.rule == "file_rewritten_in_place";
+  text.summary =
+      (in_place ? "a file was rewritten in place: " : "a file was replaced without a run: ") +
+      Where(alert);
+  text.description = evidence.Text("path") + " went from " + evidence.Count("previous_size_bytes") +
+                     " to " + evidence.Count("size_bytes") + " bytes at " + evidence.Text("at") +
+                     (in_place ? ", overwritten by " : ", replaced by ") + By(evidence) +
+                     ", and no run of the compactor accounts for it; find out what it was.";
+  return text;
+}
+
+AlertText DeadRead(const AlertRow& alert, const Evidence& evidence) {
+  AlertText text;
+  const std::string executable = evidence.Text("executable");
+  const std::string program = executable.empty() ? evidence.Text("process") : executable;
+  const std::string who = program.empty() ? "an unknown process" : program;
+  const std::string does = alert.cause == "read" ? " reads " : " opens ";
+  text.summary =
+      who + does + "format " + alert.format + ", which is declared dead, on " + alert.server;
+  const std::string unit = evidence.Text("unit");
+  text.description =
+      who + (unit.empty() ? "" : " (" + unit + ")") + does + evidence.Count("files") +
+      " files of format " + alert.format + ", first at " + evidence.Text("first_at") +
+      ", last at " + evidence.Text("last_at") +
+      ": the format is in use, so do not remove or move its files; `rollcall audit " +
+      alert.format + "` shows who reads them.";
+  return text;
+}
+
+AlertText Misplaced(const AlertRow& alert, const Evidence& evidence) {
+  AlertText text;
+  text.summary = "a canonical file in another place: " + Where(alert);
+  text.description = evidence.Text("path") + " is called like a file of format " + alert.format +
+                     " and is not where those are; it was written by " + By(evidence) + ", " +
+                     Since(alert) + "; see whether the place has moved.";
+  return text;
+}
+
+AlertText FormatsDiffer(const AlertRow& alert, const Evidence& evidence) {
+  AlertText text;
+  text.summary = "formats of one run differ: " + Where(alert);
+  text.description = Who(alert, evidence) + " wrote " + evidence.Count("written") +
+                     " events in format " + alert.format + " and " +
+                     evidence.Count("other_written") + " in format " +
+                     evidence.Text("other_format") + ", " + Since(alert) +
+                     ": one of them lacks events; see `rollcall timeline " + alert.project + " " +
+                     alert.day + "`.";
+  return text;
+}
+
 AlertText Other(const AlertRow& alert) {
   AlertText text;
   text.summary = alert.rule + ": " + Where(alert);
@@ -235,6 +309,13 @@ AlertText ByRule(const AlertRow& alert) {
   if (rule == "overstated") return Overstated(alert, evidence);
   if (rule == "deleted_came_back") return CameBack(alert, evidence);
   if (rule == "blind") return Blind(alert, evidence);
+  if (rule == "missing_canonical_file") return MissingFile(alert, evidence);
+  if (rule == "file_replaced_without_run" || rule == "file_rewritten_in_place") {
+    return WithoutRun(alert, evidence);
+  }
+  if (rule == "dead_file_read") return DeadRead(alert, evidence);
+  if (rule == "misplaced_file") return Misplaced(alert, evidence);
+  if (rule == "formats_differ") return FormatsDiffer(alert, evidence);
   if (alert.cause == "fresh_data_waits") return Waiting(alert, evidence);
   if (rule == "compaction_overdue") return Overdue(alert, evidence);
   return Other(alert);

@@ -1,6 +1,7 @@
 #include "rules/engine.h"
 
 #include "rules/explained.h"
+#include "rules/file_rules.h"
 #include "rules/incident.h"
 #include "rules/missing.h"
 #include "rules/output_moved.h"
@@ -26,6 +27,26 @@ std::vector<Finding> RuleEngine::OnSource(const SourceObservation& source, Time 
 
 std::vector<Finding> RuleEngine::OnOverdue(const OverdueObservation& run) const {
   return {OverdueFinding(run, tunings_.Of(kOverdueRule))};
+}
+
+Finding RuleEngine::OnMissingFile(const MissingFileObservation& file) const {
+  return MissingFileFinding(file, tunings_);
+}
+
+std::vector<Finding> RuleEngine::OnGeneration(const GenerationObservation& generation) const {
+  return GenerationFindings(generation, tunings_);
+}
+
+std::vector<Finding> RuleEngine::OnDeadRead(const DeadReadObservation& read) const {
+  return DeadReadFindings(read, tunings_);
+}
+
+std::vector<Finding> RuleEngine::OnMisplacedFile(const MisplacedFileObservation& file) const {
+  return MisplacedFindings(file, tunings_);
+}
+
+Finding RuleEngine::OnFormats(const FormatsObservation& formats) const {
+  return FormatsFinding(formats, tunings_);
 }
 
 std::chrono::milliseconds RuleEngine::overdue_after() const {

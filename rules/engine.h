@@ -24,6 +24,11 @@ class RuleEngine final : public RuleBook {
   std::vector<Finding> OnOutput(const OutputObservation& output) const override;
   std::vector<Finding> OnSource(const SourceObservation& source, Time now) const override;
   std::vector<Finding> OnOverdue(const OverdueObservation& run) const override;
+  Finding OnMissingFile(const MissingFileObservation& file) const override;
+  std::vector<Finding> OnGeneration(const GenerationObservation& generation) const override;
+  std::vector<Finding> OnDeadRead(const DeadReadObservation& read) const override;
+  std::vector<Finding> OnMisplacedFile(const MisplacedFileObservation& file) const override;
+  Finding OnFormats(const FormatsObservation& formats) const override;
   std::chrono::milliseconds overdue_after() const override;
   std::chrono::milliseconds waiting_after() const override;
   ExplainedShare explained_share() const override;

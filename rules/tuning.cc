@@ -8,6 +8,8 @@ using namespace std::chrono_literals;
 constexpr auto kOverdueAfter = std::chrono::milliseconds(6h);
 constexpr auto kWaitingAfter = std::chrono::milliseconds(36h);
 constexpr auto kBlindAfter = std::chrono::milliseconds(5min);
+// What was seen at a moment is worth a day of somebody's attention.
+constexpr auto kMomentFires = std::chrono::milliseconds(24h);
 // A source that is so far behind cannot be called watched.
 constexpr int64_t kMaxLagBytes = int64_t{64} << 20;
 
@@ -17,6 +19,9 @@ Tuning DefaultOf(const RuleKind& rule) {
   if (rule.name == "compaction_overdue") {
     tuning.after = kOverdueAfter;
     tuning.waiting_after = kWaitingAfter;
+  }
+  if (rule.name == "dead_file_read" || rule.name == "misplaced_file") {
+    tuning.keep_firing_for = kMomentFires;
   }
   if (rule.name == "blind") {
     tuning.after = kBlindAfter;
@@ -31,15 +36,15 @@ const std::vector<RuleKind>& Rules() {
   static const std::vector<RuleKind> kRules = {
       {"count_drop", "critical"},
       {"output_moved", "critical"},
-      {"dead_file_read", "critical", false},
-      {"missing_canonical_file", "critical", false},
-      {"file_disagrees", "critical", false},
-      {"formats_differ", "critical", false},
+      {"dead_file_read", "critical"},
+      {"missing_canonical_file", "critical"},
+      {"file_disagrees", "critical"},
+      {"formats_differ", "critical"},
       {"replicas_differ", "warning", false},
       {"lost_in_gap", "warning"},
-      {"file_rewritten_in_place", "warning", false},
-      {"file_replaced_without_run", "warning", false},
-      {"misplaced_file", "warning", false},
+      {"file_rewritten_in_place", "warning"},
+      {"file_replaced_without_run", "warning"},
+      {"misplaced_file", "warning"},
       {"overstated", "warning"},
       {"deleted_came_back", "warning"},
       {"surplus", "warning"},

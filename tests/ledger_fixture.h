@@ -37,12 +37,24 @@ class RecordingRules final : public RuleBook {
     overdue.push_back(run);
     return {};
   }
+  Finding OnMissingFile(const MissingFileObservation&) const override { return Nothing(); }
+  std::vector<Finding> OnGeneration(const GenerationObservation&) const override { return {}; }
+  std::vector<Finding> OnDeadRead(const DeadReadObservation&) const override { return {}; }
+  std::vector<Finding> OnMisplacedFile(const MisplacedFileObservation&) const override {
+    return {};
+  }
+  Finding OnFormats(const FormatsObservation&) const override { return Nothing(); }
   std::chrono::milliseconds overdue_after() const override { return std::chrono::hours(6); }
   std::chrono::milliseconds waiting_after() const override { return std::chrono::hours(36); }
   ExplainedShare explained_share() const override { return suspicious; }
   std::string Incident(std::string_view, std::string_view,
                        std::string_view version) const override {
     return "incident-" + std::string(version);
+  }
+  static Finding Nothing() {
+    Finding finding;
+    finding.rule = "nothing";
+    return finding;
   }
   ExplainedShare suspicious;
   mutable std::vector<RunObservation> runs;
@@ -82,7 +94,9 @@ class LedgerFixture {
   void Open(bool bulk = false) {
     ledger.reset();
     const RuleBook& book = engine ? static_cast<const RuleBook&>(*engine) : rules;
-    auto opened = Ledger::Open({directory / "ledger.db", "data-1", bulk}, config, book);
+    Ledger::Options options{directory / "ledger.db", "data-1", bulk};
+    options.watches_files = watches_files;
+    auto opened = Ledger::Open(options, config, book);
     if (!opened) FAIL(opened.error().message);
     ledger = std::move(*opened);
   }
@@ -257,6 +271,7 @@ class LedgerFixture {
 
   TemporaryDirectory directory;
   Config config;
+  bool watches_files = false;
   RecordingRules rules;
   std::unique_ptr<RuleEngine> engine;  // null: the recording rules
   std::unique_ptr<Ledger> ledger;
