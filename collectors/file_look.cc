@@ -16,10 +16,10 @@ namespace {
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr unsigned kFields = STATX_TYPE | STATX_INO | STATX_SIZE | STATX_MTIME | STATX_BTIME;
 
-int OpenBeneath(int directory, const char* below, int flags) {
+int OpenBy(uint64_t resolve, int directory, const char* below, int flags) {
   open_how how{};
   how.flags = static_cast<uint64_t>(flags | O_CLOEXEC);
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+  how.resolve = resolve;
   for (int attempt = 0;; ++attempt) {
     const long fd = syscall(SYS_openat2, directory, below, &how, sizeof how);
     // EAGAIN: a rename elsewhere made the kernel unsure about "beneath"; it asks to try again.
@@ -27,6 +27,10 @@ int OpenBeneath(int directory, const char* below, int flags) {
       return static_cast<int>(fd);
     }
   }
+}
+
+int OpenBeneath(int directory, const char* below, int flags) {
+  return OpenBy(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS, directory, below, flags);
 }
 
 int64_t Nanoseconds(const statx_timestamp& time) {
@@ -96,9 +100,13 @@ tl::expected<FileLook, int> FileLook::Open(const std::string& root) {
   FileLook look;
   look.root_ = root == "/" ? "" : root;
   look.real_root_ = real.get();
-  look.fd_ = UniqueFd(open(real.get(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!look.fd_) return tl::unexpected(errno);
+  if (const int error = look.Reopen(); error != 0) return tl::unexpected(error);
   return look;
+}
+
+int FileLook::Reopen() {
+  fd_ = UniqueFd(OpenBy(RESOLVE_NO_SYMLINKS, AT_FDCWD, real_root_.c_str(), O_PATH | O_DIRECTORY));
+  return fd_ ? 0 : errno;
 }
 
 tl::expected<UniqueFd, int> FileLook::OpenBelow(std::string_view directory, int flags) const {

@@ -40,12 +40,17 @@ int LookQuickly(int directory, const char* name, FileStatus& status);
 // Of an open file, opened with O_PATH or for reading.
 int LookAt(int file, FileStatus& status);
 
-// Owned by whoever looks, any thread. Holds the root open, which keeps its file system from being
-// unmounted: not to be kept for longer than a piece of work.
+// Owned by whoever looks, any thread. While it is open it keeps the root's file system from being
+// unmounted: to be closed after a piece of work.
 class FileLook {
  public:
-  // An errno: the root is not there, or may not be searched.
+  // Resolves the root, once: a link that is changed afterwards is not followed. An errno: the root
+  // is not there, or may not be searched.
   static tl::expected<FileLook, int> Open(const std::string& root);
+  // Nothing but Reopen() may follow.
+  void Close() { fd_.Close(); }
+  // What is mounted or made at the same place meanwhile. 0 or an errno.
+  int Reopen();
 
   // `directory` is absolute, the root or beneath it, as the configuration spells the root.
   // For *at() calls alone (O_PATH), or to be listed, too.

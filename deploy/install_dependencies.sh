@@ -17,7 +17,7 @@ build=(
 )
 test=(
   ccache clang clang-format clang-tidy libclang-rt-dev llvm shellcheck
-  chromium curl jq prometheus prometheus-alertmanager rocksdb-tools zstd
+  btrfs-progs chromium curl e2fsprogs jq prometheus prometheus-alertmanager rocksdb-tools xfsprogs zstd
 )
 bench=(lnav mtail python3)
 # Their packages start them as services. Tests start their own, on ports of their own.

@@ -104,6 +104,17 @@ TEST_CASE("reading a file leaves its access time as it was", "[file_look]") {
   CHECK(status.st_atim.tv_sec == 1'000'000'000);
 }
 
+TEST_CASE("a root that is replaced by a link afterwards is not followed", "[file_look]") {
+  const Looked files;
+  FileLook look = files.Open();
+  look.Close();
+  CHECK(look.Reopen() == 0);
+  fs::rename(files.root(), files / "away");
+  CHECK(look.Reopen() == ENOENT);
+  fs::create_directory_symlink(files / "away", files.root());
+  CHECK(look.Reopen() == ELOOP);
+}
+
 TEST_CASE("a root that is not there is an error", "[file_look]") {
   const Looked files;
   CHECK(FileLook::Open(files / "none").error() == ENOENT);
