@@ -173,20 +173,23 @@ bool FilePattern::Has(Kind kind, size_t from) const {
                      [kind](Token token) { return token.kind == kind; });
 }
 
-std::optional<FilePattern::Match> FilePattern::Read(size_t first, size_t last,
-                                                    const Joined& text) const {
+std::optional<FilePattern::Match> FilePattern::Read(size_t first, size_t last, const Joined& text,
+                                                    size_t at) const {
   Reading reading(tokens_, last, text);
-  if (!reading.From(first, 0)) return std::nullopt;
+  if (!reading.From(first, at)) return std::nullopt;
   return reading.match();
 }
 
+// The root, which has one token for each of its characters, is compared at once.
 std::optional<FilePattern::Match> FilePattern::MatchFile(std::string_view directory,
                                                          std::string_view name) const {
-  return Read(0, tokens_.size(), Joined(directory, name));
+  const size_t begin = root_.size() == 1 ? 0 : root_.size();
+  if (!directory.starts_with(std::string_view(root_).substr(0, begin))) return std::nullopt;
+  return Read(begin, tokens_.size(), Joined(directory, name), begin);
 }
 
 std::optional<FilePattern::Match> FilePattern::MatchName(std::string_view name) const {
-  return Read(slashes_.back() + 1, tokens_.size(), Joined(name));
+  return Read(slashes_.back() + 1, tokens_.size(), Joined(name), 0);
 }
 
 FilePattern::Place FilePattern::PlaceOf(std::string_view directory) const {
@@ -206,6 +209,6 @@ FilePattern::Place FilePattern::PlaceOfText(const Joined& text) const {
 }
 
 FilePattern::Place FilePattern::PlaceAt(size_t depth, const Joined& text) const {
-  if (depth >= slashes_.size() || !Read(0, slashes_[depth], text)) return Place::kElsewhere;
+  if (depth >= slashes_.size() || !Read(0, slashes_[depth], text, 0)) return Place::kElsewhere;
   return depth + 1 == slashes_.size() ? Place::kLeaf : Place::kOnTheWay;
 }

@@ -58,7 +58,7 @@ class FilePattern {
 
   explicit FilePattern(std::string path);
   bool Has(Kind kind, size_t from) const;
-  std::optional<Match> Read(size_t first, size_t last, const Joined& text) const;
+  std::optional<Match> Read(size_t first, size_t last, const Joined& text, size_t at) const;
   Place PlaceOfText(const Joined& text) const;
   Place PlaceAt(size_t depth, const Joined& text) const;
 

@@ -1,5 +1,6 @@
 #include "collectors/file_scan.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include "tests/catch.h"
@@ -351,4 +352,16 @@ TEST_CASE("a pass that is asked for while one runs comes after it", "[file_scan]
   scanned.Write("acme/2016-02-23.evt");  // behind the pass
   CHECK(scanned.Again().size() == 3);
   CHECK(scanned.seen().ends().size() == 2);
+}
+
+TEST_CASE("a hundred thousand directories take less than 25 MB", "[file_scan]") {
+  const std::string root = "/srv/events/columnar";
+  std::vector<KnownDirectory> known;
+  for (int i = 0; i < 100'000; ++i) {
+    known.push_back({0, root + "/customer-" + std::to_string(i + 100'000) + "-production", 1});
+  }
+  const SystemClock clock;
+  const auto before = mallinfo2().uordblks;
+  const FileScan scan(PatternsOf({root + "/{project}/{day}.parquet"}), known, clock);
+  CHECK(mallinfo2().uordblks - before < 25'000'000);
 }
