@@ -64,7 +64,7 @@ find_version=$(find . -maxdepth 0 --version | sed -n '1s/.*) //p')
   cpu=$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1)
   echo "\`tests/bench/scan.sh\`, $(date -u +%F), medians of $rounds rounds: $files files in $directories" \
     "directories on $(findmnt --noheadings --output FSTYPE --target "$tree"), warm. ${cpu:-$(uname -m)}, $(nproc) cores," \
-    "Linux $(uname -r | cut -d- -f1), load $(cut -d' ' -f1 /proc/loadavg) by others;" \
+    "Linux $(uname -r | cut -d- -f1), load $(cut -d' ' -f1 /proc/loadavg);" \
     "rollcall $(git rev-parse --short HEAD), find $find_version."
   echo
   echo "|  | wall s | CPU s | µs a file | of find's speed, wall | of find's speed, CPU |"
