@@ -217,7 +217,7 @@ class Footer {
     if (dictionary.value_or(0) > 0) begin = std::min(begin, *dictionary);
     // A chunk without values may be nowhere.
     if (Required(size, "total_compressed_size") == 0 && *values == 0) return;
-    if (begin < kMagicSize || begin > begin_ || *size > begin_ - begin) {
+    if (begin < kMagicSize || *size > begin_ - begin) {
       Refuse("has a column chunk that is not between its beginning and its footer");
     }
   }

@@ -12,7 +12,7 @@ build=(
   ca-certificates cmake g++ ninja-build pkgconf
   catch2 libboost-dev libcap-dev libcctz-dev libcli11-dev libcpp-httplib-dev libcrypt-dev
   libexpected-dev libisal-dev libpcre2-dev libsimdjson-dev libspdlog-dev libsqlite3-dev libssl-dev
-  libthrift-dev libxxhash-dev libyaml-cpp-dev libzstd-dev nlohmann-json3-dev prometheus-cpp-dev sqlite3 thrift-compiler
+  libthrift-dev libxxhash-dev libyaml-cpp-dev libzstd-dev nlohmann-json3-dev prometheus-cpp-dev sqlite3
   zlib1g-dev
 )
 test=(
