@@ -25,22 +25,29 @@ void DeadReads::Take(uint64_t mask, int32_t pid, std::string_view file, DeadRead
       if (pending_.back().opens > 0 && !pending_.back().wrote) Tell(pending_.back(), false, now);
       Erase(std::prev(pending_.end()));
     }
-    read.first_at = now;
-    pending_.push_front({std::move(key), std::move(read)});
+    pending_.push_front({std::move(key), {}});
     known = by_key_.emplace(pending_.front().key, pending_.begin()).first;
   }
   Pending& pending = *known->second;
+  if (read.files >= 0) {
+    pending.read = std::move(read);
+    pending.read.first_at = now;
+  }
   // In the order in which they happen at the first time; merging loses the real one.
   if (mask & FAN_OPEN) {
     ++pending.opens;
     pending.told = pending.told_bytes = false;
-    pending.read.first_at = now;
     pending_.splice(pending_.begin(), pending_, known->second);
   }
   if (mask & FAN_MODIFY) pending.wrote = true;
   if ((mask & FAN_ACCESS) && !pending.told_bytes) Tell(pending, true, now);
   if ((mask & FAN_CLOSE_NOWRITE) && !pending.told) Tell(pending, false, now);
   if (mask & FAN_CLOSE) Erase(known->second);
+}
+
+void DeadReads::Made(int32_t pid, std::string_view file) {
+  const auto known = by_key_.find(KeyOf(pid, file));
+  if (known != by_key_.end()) Erase(known->second);
 }
 
 void DeadReads::Tell(Pending& pending, bool bytes, Time now) {

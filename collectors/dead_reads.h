@@ -34,8 +34,10 @@ class DeadReads {
   // Whether the process is known to have the file open: its actor was asked for.
   bool Knows(int32_t pid, std::string_view file) const;
   // An event of it: FAN_OPEN, FAN_ACCESS, FAN_MODIFY, FAN_CLOSE_*, any of them merged. `file`: what
-  // tells it from others; `read` describes it, and is used where it is not known yet.
+  // tells it from others; `read` describes it, and is needed where it is opened or not known.
   void Take(uint64_t mask, int32_t pid, std::string_view file, DeadRead read, Time now);
+  // The process made this content itself: that it opened it says nothing.
+  void Made(int32_t pid, std::string_view file);
   // What is to be told since the last call, one for each file and process.
   std::vector<DeadRead> Told(Time now);
 

@@ -22,7 +22,8 @@ constexpr uint64_t kMoves = FAN_MOVED_FROM | FAN_MOVED_TO;
 constexpr uint64_t kNames = FAN_CREATE | FAN_DELETE | FAN_CLOSE_WRITE | FAN_ONDIR;
 constexpr uint64_t kDeadReads = FAN_OPEN | FAN_ACCESS | FAN_MODIFY | FAN_CLOSE | FAN_EVENT_ON_CHILD;
 constexpr uint64_t kLiveOpens = FAN_OPEN | FAN_EVENT_ON_CHILD;
-constexpr uint64_t kWideReads = FAN_OPEN | FAN_CLOSE;
+// Each kind of event costs every reader on the file system as much again.
+constexpr uint64_t kWideReads = FAN_OPEN;
 
 // Renames in one event, else in two.
 int MarkNameEvents(const FanotifyGroup& group, FanotifyGroup::Scope scope, uint64_t more, int fd) {
@@ -230,6 +231,12 @@ std::vector<std::string> EventMarks::notes() const {
   if (unwatched_ > 0) {
     notes.push_back(std::to_string(unwatched_) +
                     " directories are not watched, the first: " + first_refusal_);
+  }
+  if (wide_) {
+    notes.emplace_back("opens are watched on whole file systems: beyond the " +
+                       std::to_string(options_.max_directories) +
+                       " directories that are marked, a dead file that is opened only to be "
+                       "overwritten counts as opened, after some seconds");
   }
   if (live_unwatched_ > 0) {
     notes.push_back(std::to_string(live_unwatched_) +

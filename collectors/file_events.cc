@@ -186,6 +186,11 @@ void FileEvents::TakeDirectory(const std::string& path, bool came, FileHints& hi
   if (came) marks_.WalkBelow(path);
 }
 
+// One content of a path.
+std::string FileEvents::FileKey(const KnownDirectoryPath& directory, const Seen& seen) {
+  return PathIn(directory, seen.name).append(" ").append(seen.target);
+}
+
 // Whether it concerns a file that belongs there.
 bool FileEvents::Hint(const Seen& seen, bool came, FileHints& hints) {
   bool belongs = false;
@@ -200,6 +205,9 @@ bool FileEvents::Hint(const Seen& seen, bool came, FileHints& hints) {
         came && tells && seen.pid > 0 &&
         opens_.OpenedOther(seen.pid, PathIn(*seen.directory, seen.name), seen.target);
     if (seen.mask & FAN_MOVED_FROM) hint.renamed_to = seen.to_path;
+    if ((seen.mask & FAN_CREATE) && marks_.wide()) {
+      dead_reads_.Made(seen.pid, FileKey(*seen.directory, seen));
+    }
     const bool just_made = (seen.mask & FAN_CREATE) && !(seen.mask & kNameBits & ~FAN_CREATE);
     Add(std::move(hint), just_made, hints);
   }

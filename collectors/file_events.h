@@ -117,7 +117,8 @@ class FileEvents {
   bool CouldConcern(std::string_view name) const;
   bool TakeRead(const Seen& seen);
   void TakeDeadRead(const Seen& seen, const FormatPlace& place, const FilePattern::Match& match,
-                    const std::string& path);
+                    const std::string& file);
+  static std::string FileKey(const KnownDirectoryPath& directory, const Seen& seen);
   void TakeLinkedRead(const Seen& seen);
   void TakeDirectory(const std::string& path, bool came, FileHints& hints);
   bool Hint(const Seen& seen, bool came, FileHints& hints);

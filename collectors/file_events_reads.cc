@@ -30,7 +30,7 @@ bool FileEvents::TakeRead(const Seen& seen) {
     std::string path = seen.directory->path + "/";
     path.append(seen.name);
     if ((seen.mask & FAN_OPEN) && seen.pid > 0) opens_.Opened(seen.pid, path, seen.target);
-    if (format.dead) TakeDeadRead(seen, place, *match, path);
+    if (format.dead) TakeDeadRead(seen, place, *match, FileKey(*seen.directory, seen));
   }
   return belongs;
 }
@@ -61,16 +61,15 @@ void FileEvents::TakeLinkedRead(const Seen& seen) {
     Seen read = seen;
     read.name = entry->d_name;
     const FormatPlace place{files, FilePattern::Place::kLeaf, std::string(path)};
-    return TakeDeadRead(read, place, *match, place.directory + "/" + entry->d_name);
+    return TakeDeadRead(read, place, *match, place.directory + " " + handle);
   }
 }
 
 void FileEvents::TakeDeadRead(const Seen& seen, const FormatPlace& place,
-                              const FilePattern::Match& match, const std::string& path) {
-  std::string file = path + " ";
-  file.append(seen.target);
+                              const FilePattern::Match& match, const std::string& file) {
   DeadRead read;
-  if (!dead_reads_.Knows(seen.pid, file)) {
+  // Process ids are given again: who opens is asked anew.
+  if ((seen.mask & FAN_OPEN) || !dead_reads_.Knows(seen.pid, file)) {
     read.files = place.files;
     read.directory = place.directory;
     read.name = seen.name;

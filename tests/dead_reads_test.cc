@@ -15,6 +15,7 @@ struct Reads {
   Time now{std::chrono::hours(1)};
   void Take(uint64_t mask, int32_t pid = 1, const std::string& file = "a") {
     DeadRead read;
+    read.files = 0;
     read.name = file;
     reads.Take(mask, pid, file, read, now);
   }
@@ -52,6 +53,13 @@ TEST_CASE("an open for writing is no read", "[dead_reads]") {
   reads.Take(FAN_CLOSE_WRITE);
   CHECK(reads.reads.Told(reads.now).empty());
   CHECK(!reads.reads.Knows(1, "a"));
+}
+
+TEST_CASE("that a file was opened by its maker is no read", "[dead_reads]") {
+  Reads reads;
+  reads.Take(FAN_OPEN);
+  reads.reads.Made(1, "a");
+  CHECK(reads.reads.Told(reads.now + DeadReads::kPatience).empty());
 }
 
 TEST_CASE("a file that is read and written was read", "[dead_reads]") {

@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "tests/scan_fixture.h"
 #include "tests/store_on_disk.h"
 
 namespace {
@@ -15,7 +16,7 @@ const std::string kColumnar = "2016-02-01.parquet";
 struct Watched {
   TemporaryDirectory directory;
   StoreOnDisk store{directory.path()};
-  SystemClock clock;
+  ShiftedClock clock;
   FileEvents events;
   HintsSoFar hints{events};
   explicit Watched(const EventOptions& options = {}, std::vector<std::string> except = {})
@@ -277,7 +278,12 @@ TEST_CASE("a dead file is recognised through a hard link elsewhere, where reads 
   watched.events.Found(0, directory, HandleText(ObjectIdOf(file.get())));
   Run({"/bin/ln", directory + "/" + kRow, watched.store / "elsewhere/other-name"});
   const pid_t pid = Run({"/bin/cat", watched.store / "elsewhere/other-name"});
+  Shell("echo made > " + directory + "/2016-02-20.evt");
+  watched.hints.Drain();
+  CHECK(watched.hints.all.reads.empty());
+  watched.clock.Shift(DeadReads::kPatience);
   REQUIRE(watched.hints.Until([](const FileHints& hints) { return !hints.reads.empty(); }));
+  CHECK(watched.hints.all.reads.size() == 1);
   CHECK(watched.hints.all.reads[0].directory == directory);
   CHECK(watched.hints.all.reads[0].name == kRow);
   CHECK(watched.hints.all.reads[0].actor.pid == pid);
