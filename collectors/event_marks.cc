@@ -31,6 +31,20 @@ int MarkNameEvents(const FanotifyGroup& group, FanotifyGroup::Scope scope, uint6
   return error == EINVAL ? group.Mark(scope, kNames | kMoves | more, fd) : error;
 }
 
+// It is the file system that refuses, not this directory.
+bool RefusesMarks(int error) {
+  return error == ENODEV || error == EOPNOTSUPP || error == EXDEV || error == EINVAL ||
+         error == ENOSYS || error == EPERM;
+}
+
+// The kernel tells the process ids of its own namespace and of those beneath, 0 of all others. The
+// first namespace has this inode number in every kernel.
+bool SeesAllProcesses() {
+  constexpr ino_t kFirst = 0xEFFFFFFC;
+  struct stat status;
+  return stat("/proc/self/ns/pid", &status) == 0 && status.st_ino == kFirst;
+}
+
 std::string RealPath(const std::string& path) {
   const std::unique_ptr<char, decltype(&free)> real(realpath(path.c_str(), nullptr), &free);
   return real ? real.get() : std::string();
@@ -140,7 +154,7 @@ void EventMarks::Walk(int directory, Visit visit) {
     if (below) {
       Walk(below.get(), {visit.pattern, visit.dead, Joined(visit.path, entry->d_name),
                          Joined(visit.spelled, entry->d_name)});
-    } else if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
+    } else if (errno != ENOTDIR && errno != ELOOP) {
       Refused(errno, Joined(visit.path, entry->d_name));
     }
   }
@@ -163,7 +177,7 @@ void EventMarks::MarkNames(FileSystem& system, int directory, const std::string&
     const int error =
         MarkNameEvents(*names_, FanotifyGroup::Scope::kDirectory, FAN_EVENT_ON_CHILD, directory);
     if (error == 0) return;
-    if (error == ENOSPC || error == ENOMEM) return Refused(error, path);
+    if (!RefusesMarks(error)) return Refused(error, path);
     system.level = WatchLevel::kInotify;
   }
   if (options_.best > WatchLevel::kInotify) return;
@@ -206,6 +220,7 @@ void EventMarks::GoWide() {
 }
 
 void EventMarks::Refused(int error, const std::string& path) {
+  if (error == ENOENT) return;  // it went while it was looked at
   if (unwatched_++ == 0) first_refusal_ = path + ": " + std::strerror(error);
 }
 
@@ -231,6 +246,11 @@ std::vector<std::string> EventMarks::notes() const {
   if (unwatched_ > 0) {
     notes.push_back(std::to_string(unwatched_) +
                     " directories are not watched, the first: " + first_refusal_);
+  }
+  if (privileged_ && !SeesAllProcesses()) {
+    notes.emplace_back(
+        "this process has process ids of its own (a container without the host's): "
+        "whoever is outside is not named");
   }
   if (wide_) {
     notes.emplace_back("opens are watched on whole file systems: beyond the " +

@@ -1,6 +1,7 @@
 #include <sched.h>
 #include <sys/capability.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "collectors/privileges.h"
 #include "tests/store_on_disk.h"
@@ -187,4 +188,39 @@ TEST_CASE("a root that comes later is watched from then on", "[file_events]") {
   REQUIRE(told.directories.size() == 1);
   Shell("echo x > " + (store / "columnar/p1/" + kColumnar));
   CHECK(hints.UntilHinted(kColumnar));
+}
+
+TEST_CASE("directories that go while they are marked leave nothing unwatched", "[file_events]") {
+  if (!MayNameProcesses()) return;
+  TemporaryDirectory directory;
+  const StoreOnDisk store(directory.path());
+  const SystemClock clock;
+  FileEvents events(store.formats(), {}, clock);
+  InChild([&] {
+    for (int i = 0; i < 500; ++i) {
+      const std::string path = store / "row/q" + std::to_string(i);
+      if (mkdir(path.c_str(), 0700) != 0 || rmdir(path.c_str()) != 0) return false;
+    }
+    return true;
+  });
+  HintsSoFar hints(events);
+  CHECK(hints.Until([](const FileHints& all) { return all.directories.size() >= 500; }));
+  CHECK(events.status().unwatched.empty());
+}
+
+TEST_CASE("with process ids of its own it says that it cannot name the others", "[file_events]") {
+  if (!MayNameProcesses()) return;
+  TemporaryDirectory directory;
+  const StoreOnDisk store(directory.path());
+  InChild([&] {
+    if (unshare(CLONE_NEWPID | CLONE_NEWNS) != 0) return false;
+    if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
+    InChild([&] {
+      if (mount("proc", "/proc", "proc", 0, nullptr) != 0) return false;
+      const SystemClock clock;
+      FileEvents events(store.formats(), {}, clock);
+      return !events.status().notes.empty();
+    });
+    return true;
+  });
 }
