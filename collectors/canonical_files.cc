@@ -25,6 +25,18 @@ std::vector<WatchedFormat> Watched(const std::vector<CanonicalFilesConfig>& file
   return formats;
 }
 
+// Where in `path` the part begins that stands for what follows the root in a pattern, with its
+// slash; npos: the path has fewer directories.
+size_t TailOf(const std::string& path, const FilePattern& pattern) {
+  const std::string_view below = std::string_view(pattern.path()).substr(pattern.root().size());
+  size_t at = path.size();
+  for (auto left = std::count(below.begin(), below.end(), '/'); left > 0; --left) {
+    if (at == 0 || at == std::string::npos) return std::string::npos;
+    at = path.rfind('/', at - 1);
+  }
+  return at;
+}
+
 bool IsGone(int error) {
   return error == ENOENT || error == ENOTDIR || error == ELOOP || error == kNotAFile;
 }
@@ -62,6 +74,19 @@ CanonicalFiles::CanonicalFiles(int16_t source, const std::vector<CanonicalFilesC
       complete_until_(clock.Now()),
       blind_now_(BlindNow()),
       looked_again_(clock.SinceBoot()) {}
+
+bool CanonicalFiles::Continue(int16_t source, const std::vector<CanonicalFilesConfig>& files) {
+  const auto same = [](CanonicalFilesConfig a, CanonicalFilesConfig b) {
+    a.line = b.line = 0;  // in the configuration file
+    return a == b;
+  };
+  if (source != source_ ||
+      !std::equal(files.begin(), files.end(), files_.begin(), files_.end(), same)) {
+    return false;
+  }
+  scan_.LookAgain();
+  return true;
+}
 
 // What the scan sees has happened, and its event is waiting: taken before and afterwards, it names
 // who was behind what the scan came upon.
@@ -187,12 +212,21 @@ void CanonicalFiles::TakeRead(const DeadRead& read, Batch& batch) const {
 void CanonicalFiles::TakeMisplaced(const MisplacedHint& hint, Batch& batch) const {
   struct stat status;
   if (lstat(hint.path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+  // Its directories have to be like those of the format, too, or it is something else.
+  const FilePattern& pattern = patterns_[static_cast<size_t>(hint.files)];
+  const size_t tail = TailOf(hint.path, pattern);
+  if (tail == std::string::npos) return;
+  const std::string there = pattern.root() + hint.path.substr(tail);
+  const size_t name = there.rfind('/');
+  const auto match = pattern.MatchFile(there.substr(0, name), there.substr(name + 1));
+  if (!match) return;
   MisplacedFile file;
   file.files = hint.files;
   file.actor = Add(hint.actor, batch);
   file.path = batch.Add(hint.path);
-  file.project = batch.Add(hint.project);
-  file.day = hint.day;
+  file.place = batch.Add(hint.path.substr(0, tail));
+  file.project = batch.Add(match->project);
+  file.day = match->day;
   file.seen_at = clock_.Now();
   batch.files.misplaced.push_back(file);
 }
@@ -249,9 +283,14 @@ void CanonicalFiles::AddBlind(const Blind& blind, Time from, Time to, Batch& bat
   if (!blind.path.empty()) detail["path"] = blind.path;
   Fact fact;
   fact.kind = FactKind::kBlind;
-  fact.source = source_;
   fact.detail = batch.Add(detail.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-  batch.facts.push_back(fact);
+  const bool dead =
+      std::any_of(files_.begin(), files_.end(),
+                  [](const CanonicalFilesConfig& files) { return files.dead_since.has_value(); });
+  for (int16_t source = source_; source <= source_ + (dead ? 1 : 0); ++source) {
+    fact.source = source;
+    batch.facts.push_back(fact);
+  }
 }
 
 FilesStatus CanonicalFiles::status() const {

@@ -41,11 +41,15 @@ class CanonicalFiles {
   // Marks what is to be watched. Unless `keep_sys_admin`, the calling thread, and those it starts
   // from then on, have no CAP_SYS_ADMIN afterwards: to be called before there are others. Whoever
   // opens again in a process that dropped it gets the level `unprivileged`. `source`: what blind
-  // intervals are of.
+  // intervals are of; that of reads, where a format is dead, is the next (FileSources()).
   static Result<std::unique_ptr<CanonicalFiles>> Open(
       int16_t source, const std::vector<CanonicalFilesConfig>& files, bool keep_sys_admin,
       const std::vector<KnownDirectory>& known, const Clock& clock,
       const EventOptions& options = {}, ScanRates rates = {});
+
+  // Whether it watches just that, and may be kept where the configuration is read again: whoever
+  // opens anew may have given up the privilege to. All directories are looked at once more.
+  bool Continue(int16_t source, const std::vector<CanonicalFilesConfig>& files);
 
   // Appends what was seen, having looked at some `budget` files. False: that was all for now.
   bool Fill(Batch& batch, int budget);
@@ -77,7 +81,7 @@ class CanonicalFiles {
   void AddBlind(const Blind& blind, Time from, Time to, Batch& batch) const;
 
   const int16_t source_;
-  const std::vector<CanonicalFilesConfig>& files_;
+  const std::vector<CanonicalFilesConfig> files_;
   const std::vector<FilePattern> patterns_;
   const Clock& clock_;
   FileEvents events_;

@@ -9,8 +9,8 @@
 #include "collectors/joiner.h"
 #include "collectors/line_parser.h"
 #include "collectors/tail.h"
-#include "monitor/config.h"
 #include "monitor/batch.h"
+#include "monitor/config.h"
 
 // One configured source of compaction logs: bytes → complete lines → facts, quarantined ranges and
 // blind intervals, with the read position they belong to. Collector thread only.

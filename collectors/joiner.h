@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "monitor/batch.h"
 #include "monitor/config.h"
 #include "monitor/error.h"
-#include "monitor/batch.h"
 
 // Where a line stands; the parser and the joiners copy it into the facts they make.
 struct LineOrigin {

@@ -9,9 +9,9 @@
 #include "collectors/json_line.h"
 #include "collectors/logfmt_line.h"
 #include "collectors/regex_line.h"
+#include "monitor/batch.h"
 #include "monitor/config.h"
 #include "monitor/error.h"
-#include "monitor/batch.h"
 
 // Lines of one source → facts: the format reads values, the mapping makes the fact. One per source,
 // owned by the collector of that source; collector thread only.

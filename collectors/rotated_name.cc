@@ -6,7 +6,9 @@
 namespace {
 
 constexpr std::array<std::string_view, 2> kArchives = {".gz", ".zst"};
-constexpr std::array<std::string_view, 5> kOtherArchives = {".bz2", ".xz", ".zip", ".lz4", ".Z"};
+constexpr std::array<std::string_view, 14> kOtherArchives = {".bz2", ".xz",   ".zip", ".lz4", ".Z",
+                                                             ".lz",  ".lzma", ".lzo", ".br",  ".sz",
+                                                             ".zz",  ".7z",   ".tar", ".gpg"};
 constexpr std::array<std::string_view, 6> kWords = {"old", "bak", "prev", "save", "copy", "backup"};
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }

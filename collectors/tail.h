@@ -12,8 +12,8 @@
 #include "collectors/followed_files.h"
 #include "collectors/known_logs.h"
 #include "collectors/line_blocks.h"
-#include "monitor/error.h"
 #include "monitor/batch.h"
+#include "monitor/error.h"
 #include "monitor/time.h"
 
 // What a Tail has to say. Lines and quarantined ranges of one log tile it: each begins where the

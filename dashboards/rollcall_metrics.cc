@@ -152,6 +152,54 @@ void AddSources(const RollcallStatus& status, std::vector<MetricFamily>& familie
   families.push_back(std::move(blind));
 }
 
+// Of table file_tally: what its words are called here.
+void AddFileCounts(const FilesStatistics& files, std::vector<MetricFamily>& families) {
+  MetricFamily present = Family(kGauge, "rollcall_files", "Canonical files that are there.");
+  MetricFamily changes = Family(kCounter, "rollcall_file_generations_total",
+                                "What canonical files went through, by change.");
+  MetricFamily reads = Family(kCounter, "rollcall_dead_file_reads_total",
+                              "Reads of canonical files that are declared dead, by kind.");
+  MetricFamily counted =
+      Family(kCounter, "rollcall_recounts_total", "Partitions whose files were counted.");
+  for (const auto& [format, counts] : files.counts) {
+    for (const auto& [what, count] : counts) {
+      const auto value = static_cast<double>(count);
+      if (what == "present") {
+        present.samples.push_back({{{"format", format}}, value});
+      } else if (what == "recount") {
+        counted.samples.push_back({{{"format", format}}, value});
+      } else if (what == "read" || what == "opened" || what == "excepted_read") {
+        reads.samples.push_back({{{"format", format}, {"kind", what}}, value});
+      } else {
+        changes.samples.push_back({{{"format", format}, {"change", what}}, value});
+      }
+    }
+  }
+  for (MetricFamily* family : {&present, &changes, &reads, &counted}) {
+    families.push_back(std::move(*family));
+  }
+}
+
+void AddFiles(const FilesStatistics& files, std::vector<MetricFamily>& families) {
+  if (files.level.empty()) return;
+  AddFileCounts(files, families);
+  families.push_back(ByKey(kGauge, "rollcall_files_scanned",
+                           "Whether all canonical files have been looked at, and none in vain.",
+                           "format", files.scanned, [](bool scanned) { return scanned ? 1 : 0; }));
+  MetricFamily level =
+      Family(kGauge, "rollcall_file_events_level", "Always 1; says how well file events are seen.");
+  level.samples.push_back({{{"level", files.level}}, 1});
+  families.push_back(std::move(level));
+  families.push_back(Single(kCounter, "rollcall_file_events_total", "File events seen.",
+                            static_cast<double>(files.events)));
+  families.push_back(Single(kCounter, "rollcall_file_event_overflows_total",
+                            "Times that the kernel's queue of file events was full.",
+                            static_cast<double>(files.overflows)));
+  families.push_back(Single(kCounter, "rollcall_own_file_events_total",
+                            "File events that rollcall itself caused, left out.",
+                            static_cast<double>(files.own_events)));
+}
+
 void AddSelf(const RollcallStatus& status, std::vector<MetricFamily>& families) {
   families.push_back(Single(kGauge, "rollcall_ledger_head_sequence",
                             "Sequence of the last fact committed.",
@@ -244,6 +292,7 @@ MetricsSnapshot RollcallMetrics(const RollcallStatus& status) {
   AddIncidents(status, snapshot.families);
   AddAlerts(status, snapshot.families);
   AddSources(status, snapshot.families);
+  AddFiles(status.files, snapshot.families);
   AddSelf(status, snapshot.families);
   if (status.process) AddProcess(*status.process, snapshot.families);
   return snapshot;

@@ -42,6 +42,15 @@ struct SourceStatus {
   std::optional<Time> losing_since = {};
 };
 
+// Canonical files. What they went through is counted since the ledger began, events since the
+// start.
+struct FilesStatistics {
+  std::map<std::string, std::map<std::string, int64_t>> counts;  // by format: what, how many
+  std::map<std::string, bool> scanned;  // by format: all files have been looked at, none in vain
+  std::string level;                    // how well events are seen; empty: no files are configured
+  int64_t events = 0, overflows = 0, own_events = 0;
+};
+
 struct LossyRuns {
   std::string format;
   std::string cause;
@@ -80,6 +89,7 @@ struct RollcallStatus {
   std::map<std::string, FormatStatus> formats;
   std::map<std::string, SourceStatus> sources;
   std::map<std::string, double> heartbeats;  // component to seconds since 1970, of finished work
+  FilesStatistics files;
   std::vector<LossyRuns> lossy_runs;
   std::vector<IncidentStatus> incidents;
   std::vector<RuleStatus> rules;

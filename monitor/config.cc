@@ -212,6 +212,15 @@ std::span<const std::string_view> RuleNames() { return kRuleNames; }
 
 std::span<const std::string_view> FactFieldNames() { return kFactFieldNames; }
 
+std::vector<std::string_view> FileSources(const Config& config) {
+  if (config.canonical_files.empty()) return {};
+  const bool dead =
+      std::any_of(config.canonical_files.begin(), config.canonical_files.end(),
+                  [](const CanonicalFilesConfig& files) { return files.dead_since.has_value(); });
+  if (dead) return {kFilesSource, kReadsSource};
+  return {kFilesSource};
+}
+
 std::string OperatorDbBeside(const std::string& ledger) {
   return (std::filesystem::path(ledger).parent_path() / "operator" / "operator.db").string();
 }

@@ -68,6 +68,8 @@ struct CanonicalFilesConfig {
   std::optional<std::chrono::milliseconds> retention;  // after the start of the day
   std::optional<std::string> dead_since;               // a date
   std::vector<std::string> dead_except;                // executables or units
+
+  bool operator==(const CanonicalFilesConfig&) const = default;
 };
 
 struct PreserveConfig {
@@ -107,6 +109,13 @@ struct Config {
   // Keep CAP_SYS_ADMIN, so that mounts which appear after the start can be marked.
   bool keep_sys_admin = false;
 };
+
+// What watches canonical files stands beside the compaction logs as sources of facts and of blind
+// intervals: one for which files there are, one for reads where a format is declared dead.
+inline constexpr std::string_view kFilesSource = "canonical_files";
+inline constexpr std::string_view kReadsSource = "file_reads";
+// Those that a configuration has; their indices follow those of its compaction logs.
+std::vector<std::string_view> FileSources(const Config& config);
 
 // Every rule there is (DESIGN section 7), in the order of its table.
 std::span<const std::string_view> RuleNames();

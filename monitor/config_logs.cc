@@ -268,6 +268,9 @@ CompactionLogConfig ReadSource(YamlMap& source, const ConfigOrigin& origin) {
     if (!IsName(log.name)) {
       source.Complain("name", "must be letters, digits, \".\", \"_\" and \"-\", at most 64, is " +
                                   Quoted(log.name));
+    } else if (log.name == kFilesSource || log.name == kReadsSource) {
+      source.Complain("name",
+                      Quoted(log.name) + " is what watches canonical files; choose another");
     }
   } else if (!source.Has("name")) {
     source.Complain("missing \"name\"");

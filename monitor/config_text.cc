@@ -50,6 +50,9 @@ std::string DescribeFiles(const CanonicalFilesConfig& files) {
   std::vector<std::string> facts;
   if (files.serving) facts.push_back("serving");
   if (!files.reads.empty()) facts.push_back("merged from " + files.reads);
+  if (files.required) facts.push_back("required after " + FormatDuration(files.grace));
+  if (files.dead_since) facts.push_back("dead since " + *files.dead_since);
+  if (files.recount[0] != "none") facts.push_back("recounted: " + Joined(files.recount, " "));
   facts.push_back(files.retention ? "kept for " + FormatDuration(*files.retention)
                                   : "kept forever");
   return text + Joined(facts) + "\n";
@@ -107,14 +110,6 @@ std::string DescribeConfig(const Config& config, std::span<const std::string_vie
 std::vector<std::string> NotInForce(const Config& config,
                                     std::span<const std::string_view> rules_in_force) {
   std::vector<std::string> keys;
-  if (config.keep_sys_admin) keys.emplace_back("keep_sys_admin");
-  for (const CanonicalFilesConfig& files : config.canonical_files) {
-    const std::string place = "canonical_files." + files.format + ".";
-    if (files.required) keys.push_back(place + "required");
-    if (files.recount[0] != "none") keys.push_back(place + "recount");
-    if (files.dead_since || !files.dead_except.empty()) keys.push_back(place + "dead");
-  }
-  if (!config.same_events.empty()) keys.emplace_back("same_events");
   if (config.preserve) keys.emplace_back("preserve");
   for (const auto& [name, rule] : config.rules) {
     if (!Contains(rules_in_force, name)) keys.push_back("rules." + name);

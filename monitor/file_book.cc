@@ -1,5 +1,7 @@
 #include "monitor/file_book.h"
 
+#include <algorithm>
+
 namespace {
 
 constexpr size_t kRememberedDirectories = 4096;
@@ -24,7 +26,7 @@ constexpr const char* kUnexplained =
 constexpr const char* kToCount =
     "to_count = 1 AND format = ? AND modified_ns <= ? AND unexplained_since IS NULL AND present = "
     "1 "
-    "ORDER BY modified_ns DESC LIMIT 1";
+    "ORDER BY modified_ns DESC LIMIT ?";
 constexpr const char* kPut =
     "INSERT OR REPLACE INTO file VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 
@@ -108,9 +110,15 @@ std::vector<KnownFile> FileBook::Unexplained(int64_t format, int64_t since) {
   return Rows(unexplained_.Bind({Cell::Of(format), Cell::Of(since)}));
 }
 
-std::optional<KnownFile> FileBook::ToCount(int64_t format, int64_t at_rest_ns) {
-  if (!to_count_.Bind({Cell::Of(format), Cell::Of(at_rest_ns)}).Step()) return std::nullopt;
-  return Row(to_count_);
+std::vector<PartitionKey> FileBook::ToCount(int64_t format, int64_t at_rest_ns, int64_t most) {
+  std::vector<PartitionKey> partitions;
+  for (const KnownFile& file :
+       Rows(to_count_.Bind({Cell::Of(format), Cell::Of(at_rest_ns), Cell::Of(most)}))) {
+    const PartitionKey& key = file.partition;
+    const bool known = std::find(partitions.begin(), partitions.end(), key) != partitions.end();
+    if (!known) partitions.push_back(key);
+  }
+  return partitions;
 }
 
 KnownFile FileBook::Row(const Statement& row) {

@@ -52,9 +52,9 @@ class FileBook {
 
   // Whose generation nothing has explained since `since` (Unix ms) or longer, of one format.
   std::vector<KnownFile> Unexplained(int64_t format, int64_t since);
-  // The newest of a format that is to be counted, and has been at rest since `at_rest_ns`; those
-  // that still wait for the run that wrote them come later.
-  std::optional<KnownFile> ToCount(int64_t format, int64_t at_rest_ns);
+  // The partitions of the `most` newest files of a format that are to be counted and have been at
+  // rest since `at_rest_ns`; those that still wait for the run that wrote them come later.
+  std::vector<PartitionKey> ToCount(int64_t format, int64_t at_rest_ns, int64_t most);
 
  private:
   static KnownFile Row(const Statement& row);

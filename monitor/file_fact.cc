@@ -131,26 +131,26 @@ ReadFact ParseReadFact(std::string_view text) {
 }
 
 std::string WriteDetail(const MisplacedFact& fact) {
-  Object object = {{"path", fact.path}};
+  Object object = {{"path", fact.path}, {"place", fact.place}};
   if (fact.by) object["by"] = Describe(*fact.by);
   return Write(object);
 }
 
 MisplacedFact ParseMisplacedFact(std::string_view text) {
   const FactDetail detail(text);
-  return {detail.Text("path"), ActorIn(detail)};
+  return {detail.Text("path"), detail.Text("place"), ActorIn(detail)};
 }
 
-std::string WriteDetail(const std::vector<CountedFile>& files) {
+std::string WriteDetail(const std::vector<CountedRows>& files) {
   auto list = Object::array();
-  for (const CountedFile& file : files) {
+  for (const CountedRows& file : files) {
     list.push_back({{"directory", file.directory}, {"name", file.name}, {"rows", file.rows}});
   }
   return Write({{"files", std::move(list)}});
 }
 
-std::vector<CountedFile> ParseCountedFiles(std::string_view text) {
-  std::vector<CountedFile> files;
+std::vector<CountedRows> ParseCountedRows(std::string_view text) {
+  std::vector<CountedRows> files;
   for (const FactDetail& file : FactDetail(text).Objects("files")) {
     files.push_back({file.Text("directory"), file.Text("name"), file.Integer("rows")});
   }

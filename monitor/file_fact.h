@@ -50,18 +50,18 @@ struct ReadFact {
 std::string WriteDetail(const ReadFact& fact);
 ReadFact ParseReadFact(std::string_view detail);
 
-// Kind `misplaced`: a file that is called like a canonical one, elsewhere.
+// Kind `misplaced`: see MisplacedFile.
 struct MisplacedFact {
-  std::string path;
+  std::string path, place;
   std::optional<Actor> by;
 };
 std::string WriteDetail(const MisplacedFact& fact);
 MisplacedFact ParseMisplacedFact(std::string_view detail);
 
 // Kind `recount`: which files were counted for it; the partition's others were known already.
-struct CountedFile {
+struct CountedRows {
   std::string directory, name;
   int64_t rows = 0;
 };
-std::string WriteDetail(const std::vector<CountedFile>& files);
-std::vector<CountedFile> ParseCountedFiles(std::string_view detail);
+std::string WriteDetail(const std::vector<CountedRows>& files);
+std::vector<CountedRows> ParseCountedRows(std::string_view detail);

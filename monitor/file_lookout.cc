@@ -278,9 +278,13 @@ void FileLookout::SawMisplaced(const FactRow& row, const MisplacedFact& fact) {
   file.format = names_.Text(row.partition.format);
   file.day = Day{row.partition.day};
   file.path = fact.path;
+  file.place = fact.place;
   if (fact.by) file.by = fact.by->executable.empty() ? fact.by->process : fact.by->executable;
+  PartitionKey subject;  // one alert a place, not one a file
+  subject.format = row.partition.format;
+  subject.server = row.partition.server;
   for (const Finding& finding : rules_.OnMisplacedFile(file)) {
-    Apply(finding, {row.partition, 0, ""}, row.logged_at, row.seq);
+    Apply(finding, {subject, 0, fact.place}, row.logged_at, row.seq);
   }
 }
 

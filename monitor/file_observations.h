@@ -44,7 +44,7 @@ struct DeadReadObservation {
 struct MisplacedFileObservation {
   std::string server, project, format;
   Day day;
-  std::string path;
+  std::string path, place;
   std::string by;  // the executable, else the process; empty: unknown
 };
 

@@ -43,8 +43,7 @@ bool IsGone(FileChange change) {
 FileRegister::FileRegister(Database& database, const Config& config, Names& names, FileBook& files,
                            BalanceBook& balances, FileLookout& lookout, Accounts& accounts,
                            JournalEntry& entry)
-    : database_(database),
-      config_(config),
+    : config_(config),
       names_(names),
       files_(files),
       readers_(database),
@@ -236,7 +235,10 @@ void FileRegister::Apply(const FactRow& row, const ReadFact& fact) {
 void FileRegister::TakeMisplaced(const Batch& batch, const MisplacedFile& misplaced) {
   const Format format = FormatAt(misplaced.files);
   MisplacedFact fact;
+  // Of a project that nobody ever heard of it is something else.
+  if (names_.Find(batch.View(misplaced.project)) == 0) return;
   fact.path = batch.View(misplaced.path);
+  fact.place = batch.View(misplaced.place);
   if (misplaced.actor >= 0) fact.by = batch.files.actors[static_cast<size_t>(misplaced.actor)];
   FactRow row = Row(FactKind::kMisplaced, format, batch.View(misplaced.project), misplaced.day,
                     Millis(misplaced.seen_at));
@@ -248,7 +250,7 @@ void FileRegister::TakeMisplaced(const Batch& batch, const MisplacedFile& mispla
 // Files of one partition stand together, since they were asked for together.
 void FileRegister::TakeCounts(const Batch& batch) {
   const auto& counts = batch.files.counts;
-  std::vector<CountedFile> counted;
+  std::vector<CountedRows> counted;
   PartitionKey partition;
   Time at{};
   const auto book = [&] {
@@ -270,7 +272,7 @@ void FileRegister::TakeCounts(const Batch& batch) {
 
 // A generation that is no more says nothing of the one that took its place.
 void FileRegister::TakeCount(const Batch& batch, const FileCount& count, KnownFile file,
-                             std::vector<CountedFile>& counted) {
+                             std::vector<CountedRows>& counted) {
   Generation seen;
   seen.inode = count.inode;
   seen.born_ns = count.born_ns;
@@ -297,7 +299,7 @@ void FileRegister::TakeCount(const Batch& batch, const FileCount& count, KnownFi
 
 // The partition's count is the sum over its files, once all of them are counted. It was seen after
 // all runs that have been read, whatever their clock says.
-void FileRegister::BookCounted(const PartitionKey& key, const std::vector<CountedFile>& counted,
+void FileRegister::BookCounted(const PartitionKey& key, const std::vector<CountedRows>& counted,
                                Time at) {
   int64_t rows = 0;
   for (const KnownFile& file : files_.Of(key)) {
@@ -340,18 +342,20 @@ std::vector<KnownDirectory> FileRegister::Directories() {
   return known;
 }
 
-std::vector<FileToCount> FileRegister::FilesToCount(Time now) {
+std::vector<FileToCount> FileRegister::FilesToCount(Time now, size_t most) {
   const int64_t at_rest_ns = (Millis(now) - kAtRest) * 1'000'000;
   std::vector<FileToCount> all;
-  for (size_t i = 0; i < config_.canonical_files.size() && all.empty(); ++i) {
+  for (size_t i = 0; i < config_.canonical_files.size(); ++i) {
     const auto files = static_cast<int16_t>(i);
-    const auto newest = files_.ToCount(FormatAt(files).id, at_rest_ns);
-    if (!newest) continue;
-    for (KnownFile& file : files_.Of(newest->partition)) {
-      if (!file.to_count) continue;
-      all.push_back({files, files_.PathOf(file.directory), std::move(file.name),
-                     std::move(file.handle), file.inode, file.born_ns, file.modified_ns,
-                     file.size_bytes});
+    for (const PartitionKey& partition :
+         files_.ToCount(FormatAt(files).id, at_rest_ns, static_cast<int64_t>(most))) {
+      if (all.size() >= most) return all;
+      for (KnownFile& file : files_.Of(partition)) {
+        if (!file.to_count) continue;
+        all.push_back({files, files_.PathOf(file.directory), std::move(file.name),
+                       std::move(file.handle), file.inode, file.born_ns, file.modified_ns,
+                       file.size_bytes});
+      }
     }
   }
   return all;

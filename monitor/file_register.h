@@ -33,7 +33,7 @@ class FileRegister {
   void Take(const Batch& batch);
   // See Ledger.
   std::vector<KnownDirectory> Directories();
-  std::vector<FileToCount> FilesToCount(Time now);
+  std::vector<FileToCount> FilesToCount(Time now, size_t most);
   // A fact of these kinds that comes from another ledger.
   void TakeAgain(FactRow& row);
 
@@ -57,15 +57,14 @@ class FileRegister {
   void TakeMisplaced(const Batch& batch, const MisplacedFile& misplaced);
   void TakeCounts(const Batch& batch);
   void TakeCount(const Batch& batch, const FileCount& count, KnownFile file,
-                 std::vector<CountedFile>& counted);
-  void BookCounted(const PartitionKey& key, const std::vector<CountedFile>& counted, Time at);
+                 std::vector<CountedRows>& counted);
+  void BookCounted(const PartitionKey& key, const std::vector<CountedRows>& counted, Time at);
   void EndScan(const ScanEnd& scan);
 
   void Apply(const FactRow& row, const FileFact& fact);
   void Apply(const FactRow& row, const ReadFact& fact);
   void Count(int64_t format, std::string_view what, int64_t count = 1);
 
-  Database& database_;
   const Config& config_;
   Names& names_;
   FileBook& files_;

@@ -106,13 +106,14 @@ struct FileRead {
   Time first_at{}, last_at{};
 };
 
-// A file that is called like a canonical one and is not where those of its format are.
+// A file whose path ends like that of a canonical one, in another place than those of its format.
 struct MisplacedFile {
   int16_t files = -1;
   int32_t actor = -1;
   Text path;
-  Text project;  // empty: the path does not say
-  Day day;       // none: the path does not say
+  Text place;  // what stands there for the root of the format's files: "/data/row-v2"
+  Text project;
+  Day day;
   Time seen_at{};
 };
 

@@ -26,6 +26,9 @@ constexpr const char* kKnownGap =
 constexpr const char* kBalancedThrough = "UPDATE meta SET value = ? WHERE key = 'balances_through'";
 constexpr const char* kKnownOperatorFact = "SELECT 1 FROM fact WHERE kind = ? AND run = ?";
 
+constexpr const char* kFilesWatchedUntil =
+    "SELECT read_at FROM source WHERE name = ? AND watched_since IS NOT NULL";
+
 Result<int> Lock(const std::string& path) {
   const std::string lock_path = path + ".lock";
   const int fd = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -122,7 +125,7 @@ Ledger::Ledger(const Options& options, const Config& config, const RuleBook& rul
       database_(std::move(database)),
       names_(database_),
       balances_(database_, options.bulk ? kBulkPartitions : options.cached_partitions),
-      sources_(database_, config),
+      sources_(database_, config, options.watches_files),
       formats_(config, names_),
       journal_(database_, sources_, options.path),
       chains_(database_, sources_, entry_),
@@ -281,7 +284,15 @@ std::vector<LogPosition> Ledger::Positions(int16_t source) {
 
 std::vector<KnownDirectory> Ledger::Directories() { return register_.Directories(); }
 
-std::vector<FileToCount> Ledger::FilesToCount(Time now) { return register_.FilesToCount(now); }
+std::vector<FileToCount> Ledger::FilesToCount(Time now, size_t most) {
+  return register_.FilesToCount(now, most);
+}
+
+std::optional<Time> Ledger::FilesWatchedUntil() {
+  Statement until = database_.Prepare(kFilesWatchedUntil);
+  if (!until.Bind({Cell::Of(kFilesSource)}).Step() || until.IsNull(0)) return std::nullopt;
+  return Time(std::chrono::milliseconds(until.Integer(0)));
+}
 
 uint32_t Ledger::next_log_id() {
   Statement last = database_.Prepare("SELECT coalesce(max(id), 0) + 1 FROM log");

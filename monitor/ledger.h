@@ -67,8 +67,11 @@ class Ledger {
   SourceCoverage Coverage(int16_t source) { return sources_.Coverage(sources_.At(source)); }
   // Directories of canonical files as they were when they were last listed.
   std::vector<KnownDirectory> Directories();
-  // The next files to be counted, all of one partition, the newest first; empty: none for now.
-  std::vector<FileToCount> FilesToCount(Time now);
+  // The next files to be counted, the newest first and those of a partition together: some `most`,
+  // and all of the last partition. Empty: none for now.
+  std::vector<FileToCount> FilesToCount(Time now, size_t most);
+  // Until when canonical files were watched by whoever wrote this ledger; none: never.
+  std::optional<Time> FilesWatchedUntil();
   // How far each log of a source has been read.
   std::vector<LogPosition> Positions(int16_t source);
   uint32_t next_log_id();

@@ -169,6 +169,7 @@ void Ledger::AccountOperator(FactRow& row) {
 Result<void> Ledger::Tick(Time now) {
   journal_.Begin();
   lookout_.Tick(now, !options_.bulk);
+  sources_.FilesWatched(Millis(now));
   if (!options_.bulk) balances_.Flush();
   return End();
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "monitor/error.h"
+#include "monitor/file_rows.h"
 #include "monitor/ledger_rows.h"
 #include "monitor/sqlite.h"
 #include "monitor/time.h"
@@ -62,6 +63,13 @@ class LedgerView {
   // deploys, annotations and permits that name it or no project at all. Not sorted.
   [[nodiscard]] Result<void> Timeline(std::string_view project, std::string_view day,
                                       std::string_view server, const TakeFact& take);
+  // Canonical files of a project (and day; empty: any), also those that are gone.
+  [[nodiscard]] Result<void> Files(std::string_view project, std::string_view day,
+                                   const std::function<void(FileRow)>& take);
+  // Who has read files of a dead format, or those whose path matches (SQLite's GLOB); one of both.
+  [[nodiscard]] Result<AuditRow> Audit(std::string_view format, std::string_view glob);
+  // Whether files of the format were ever looked for.
+  [[nodiscard]] Result<bool> KnowsFormat(std::string_view format);
   // At most `limit` facts after sequence `seq`, in sequence.
   [[nodiscard]] Result<void> FactsAfter(int64_t seq, int64_t limit, const TakeFact& take);
   // When it was last written; none: never.
@@ -90,11 +98,14 @@ class LedgerView {
   void AddSourcesNeverRead(std::vector<BlindRow>& rows);
   void ReadBalances(std::string_view where, std::initializer_list<Cell> values, bool retired,
                     const TakeBalance& take);
+  void AddCoverage(std::string_view source, AuditRow& audit);
   std::string VersionBefore(int64_t previous);
   void ReadChains(int64_t project, std::string_view day, std::string_view server,
                   const TakeFact& take);
   void ReadOthers(int64_t project, std::string_view day, std::string_view server,
                   const TakeFact& take);
+  void ReadFileFacts(int64_t project, std::string_view day, std::string_view server,
+                     const TakeFact& take);
 
   std::string path_;
   Database database_;

@@ -1,4 +1,5 @@
-// LedgerView, fourth part: what nobody was watching.
+// LedgerView, fourth part: what nobody was watching of the compaction logs. That files were not is
+// another matter: counts come from the logs.
 
 #include <algorithm>
 #include <map>
@@ -11,12 +12,11 @@ namespace {
 
 constexpr const char* kGaps =
     "SELECT source.name, gap.source, gap.reason, gap.blind, gap.began, gap.ended, gap.epoch, 1 "
-    "FROM gap JOIN source ON source.id = gap.source WHERE gap.blind "
+    "FROM gap JOIN source ON source.id = gap.source WHERE gap.blind AND source.shape <> 'files' "
     "UNION ALL SELECT source.name, gap.source, gap.reason, 0, min(gap.began), "
     "max(coalesce(gap.ended, "
     "gap.began)), max(gap.epoch), count(*) FROM gap JOIN source ON source.id = gap.source WHERE "
-    "NOT "
-    "gap.blind GROUP BY gap.source, gap.reason ORDER BY 5";
+    "NOT gap.blind AND source.shape <> 'files' GROUP BY gap.source, gap.reason ORDER BY 5";
 // When each project of each source was last observed throughout.
 constexpr const char* kObserved =
     "SELECT source, project, min(epoch) FROM balance GROUP BY source, project";
@@ -24,9 +24,11 @@ constexpr const char* kObserved =
 constexpr const char* kBlindAlerts =
     "SELECT source.name, a.evidence ->> '$.reason', coalesce(a.began_at, 0) FROM alert a JOIN "
     "source "
-    "ON source.id = a.source WHERE a.rule = 'blind' AND a.state <> 'resolved'";
+    "ON source.id = a.source WHERE a.rule = 'blind' AND a.state <> 'resolved' AND source.shape <> "
+    "'files'";
 constexpr const char* kNeverRead =
-    "SELECT name FROM source WHERE read_at IS NULL AND NOT EXISTS (SELECT 1 FROM log WHERE "
+    "SELECT name FROM source WHERE shape <> 'files' AND read_at IS NULL AND NOT EXISTS (SELECT 1 "
+    "FROM log WHERE "
     "log.source = source.id) AND NOT EXISTS (SELECT 1 FROM gap WHERE gap.source = source.id) ORDER "
     "BY id";
 

@@ -44,8 +44,13 @@ constexpr const char* kOfKind =
     "WHERE f.kind = ?1 AND (coalesce(f.project, 0) = 0 OR f.project = ?2)";
 
 // Kinds that are read through their partition's chain, or as blind intervals.
-constexpr std::array<std::string_view, 6> kElsewhere = {
-    "failed_run", "started_run", "segments_deleted", "recount", "blind", "quarantined"};
+constexpr std::array<std::string_view, 9> kElsewhere = {
+    "failed_run", "started_run", "segments_deleted", "recount", "blind", "quarantined",
+    "file",       "read",        "misplaced"};
+// By their own index.
+constexpr const char* kOfFiles =
+    "WHERE f.kind IN ('file', 'read', 'misplaced') AND f.project = ?1 AND (?2 IS NULL OR f.day = "
+    "?2)";
 
 std::string VerdictAfter(const FactEntry& fact, int64_t marks) {
   if (fact.missing > 0) return std::string(NameOf(Verdict::kFiring));
@@ -136,6 +141,17 @@ void LedgerView::ReadOthers(int64_t project, std::string_view day, std::string_v
   }
 }
 
+void LedgerView::ReadFileFacts(int64_t project, std::string_view day, std::string_view server,
+                               const TakeFact& take) {
+  const auto wanted = ParseDay(day);
+  Statement facts = database_.Prepare(std::string(kFacts) + kOfFiles);
+  facts.Bind({Cell::Of(project), wanted ? Cell::Of(int64_t{wanted->days}) : Cell::Null()});
+  while (facts.Step()) {
+    FactEntry fact = FactAt(facts, ledger_id_);
+    if (Wanted(server, fact.server)) take(std::move(fact));
+  }
+}
+
 Result<void> LedgerView::Timeline(std::string_view project, std::string_view day,
                                   std::string_view server, const TakeFact& take) {
   return Read([&] {
@@ -149,6 +165,7 @@ Result<void> LedgerView::Timeline(std::string_view project, std::string_view day
     ReadOthers(id, day, server, [&](FactEntry fact) {
       if (!permits.count(fact.seq)) take(std::move(fact));
     });
+    ReadFileFacts(id, day, server, take);
   });
 }
 

@@ -19,12 +19,16 @@ constexpr const char* kEndGap =
 constexpr const char* kWatchedSince =
     "SELECT watched_since FROM source WHERE id = ? AND watched_since IS NOT NULL";
 constexpr const char* kUnwatched = "SELECT reason, milliseconds FROM unwatched WHERE source = ?";
+constexpr const char* kFilesWatched = "UPDATE source SET read_at = ?2 WHERE shape = ?1";
 constexpr const char* kKeepSince = "UPDATE source SET watched_since = ?2 WHERE id = ?1";
 constexpr const char* kKeepUnwatched = "INSERT OR REPLACE INTO unwatched VALUES (?,?,?)";
 // The newest logged time of a source, from where its newest facts are.
 constexpr const char* kLoggedUntil =
     "SELECT max(logged_at) FROM (SELECT logged_at, source FROM fact ORDER BY seq DESC LIMIT 10000) "
     "WHERE source = ?";
+
+// Of a source that is no compaction log.
+constexpr std::string_view kFilesShape = "files";
 
 std::string_view ShapeName(Shape shape) {
   return shape == Shape::kRewrite ? "rewrite" : "segments";
@@ -43,15 +47,17 @@ void Mark(Source& source, Source::GapMark gap) {
   if (!source.gaps.empty()) {
     gap.logged_until = std::max(gap.logged_until, source.gaps.back().logged_until);
     gap.ended = std::max(gap.ended, source.gaps.back().ended);
+    gap.passed_from = std::max(gap.passed_from, source.gaps.back().passed_from);
   }
   source.gaps.push_back(gap);
 }
 
 }  // namespace
 
-SourceBook::SourceBook(Database& database, const Config& config)
+SourceBook::SourceBook(Database& database, const Config& config, bool watches_files)
     : database_(database),
       config_(config),
+      watches_files_(watches_files),
       insert_gap_(database.Prepare(kInsertGap)),
       end_gap_(database.Prepare(kEndGap)) {}
 
@@ -61,7 +67,16 @@ void SourceBook::Open() {
     upsert.Run({Cell::Of(log.name), Cell::Of(ShapeName(log.shape)),
                 Cell::Of(ConservationName(log.conservation)), Cell::Of(log.unit)});
   }
-  sources_.assign(config_.compaction_logs.size(), {});
+  std::vector<std::string_view> configured;
+  for (const CompactionLogConfig& log : config_.compaction_logs) configured.push_back(log.name);
+  for (const std::string_view name :
+       watches_files_ ? FileSources(config_) : std::vector<std::string_view>()) {
+    configured.push_back(name);
+    upsert.Run({Cell::Of(name), Cell::Of(kFilesShape),
+                Cell::Of(ConservationName(Conservation::kOff)),
+                Cell::Of(std::string_view("files"))});
+  }
+  sources_.assign(configured.size(), {});
   Statement rows = database_.Prepare(kSources);
   rows.Bind({});
   while (rows.Step()) {
@@ -72,14 +87,11 @@ void SourceBook::Open() {
     source.conservation = ConservationNamed(rows.Text(3));
     source.unit = std::string(rows.Text(4));
     LoadGaps(source);
-    const auto configured =
-        std::find_if(config_.compaction_logs.begin(), config_.compaction_logs.end(),
-                     [&](const CompactionLogConfig& log) { return log.name == source.name; });
-    if (configured == config_.compaction_logs.end()) {
+    const auto found = std::find(configured.begin(), configured.end(), source.name);
+    if (found == configured.end()) {
       sources_.push_back(std::move(source));
     } else {
-      sources_[static_cast<size_t>(configured - config_.compaction_logs.begin())] =
-          std::move(source);
+      sources_[static_cast<size_t>(found - configured.begin())] = std::move(source);
     }
   }
 }
@@ -88,9 +100,12 @@ void SourceBook::LoadGaps(Source& source) {
   Statement gaps = database_.Prepare(kGaps);
   gaps.Bind({Cell::Of(int64_t{source.id})});
   while (gaps.Step()) {
+    const bool blind = gaps.Integer(0) != 0;
+    const int64_t logged_until = gaps.Integer(4), ended = gaps.Integer(2);
     source.gap_open = gaps.IsNull(2);
-    Mark(source, {gaps.Integer(3), gaps.Integer(4), std::max(gaps.Integer(1), gaps.Integer(2))});
-    if (gaps.Integer(0)) source.blind_epochs.push_back(source.epoch());
+    Mark(source, {gaps.Integer(3), logged_until, std::max(gaps.Integer(1), ended),
+                  blind ? logged_until : std::max(logged_until, ended)});
+    if (blind) source.blind_epochs.push_back(source.epoch());
   }
   Statement until = database_.Prepare(kLoggedUntil);
   if (until.Bind({Cell::Of(int64_t{source.id})}).Step()) source.logged_until = until.Integer(0);
@@ -109,7 +124,7 @@ void SourceBook::Add(Source& source, const NewGap& gap) {
       gap.log && gap.log == source.log ? source.log_until : source.logged_until;
   const int64_t began = gap.began ? gap.began : logged_until;
   source.gap_open = gap.ended == 0;
-  Mark(source, {gap.log, logged_until, std::max(began, gap.ended)});
+  Mark(source, {gap.log, logged_until, std::max(began, gap.ended), logged_until});
   if (gap.blind) source.blind_epochs.push_back(source.epoch());
   const Cell log = gap.log ? Cell::Of(gap.log) : Cell::Null();
   insert_gap_.Run({Cell::Of(int64_t{source.id}), Cell::Of(int64_t{source.epoch()}),
@@ -127,7 +142,10 @@ void SourceBook::Observed(Source& source, int64_t log, int64_t logged_at) {
   source.log = log;
   if (!beyond) return;
   source.gap_open = false;
-  source.gaps.back().ended = std::max(source.gaps.back().ended, logged_at);
+  Source::GapMark& gap = source.gaps.back();
+  gap.ended = std::max(gap.ended, logged_at);
+  const bool blind = !source.blind_epochs.empty() && source.blind_epochs.back() == source.epoch();
+  if (!blind) gap.passed_from = std::max(gap.passed_from, logged_at);
   end_gap_.Run({Cell::Of(logged_at), Cell::Of(int64_t{source.id})});
 }
 
@@ -155,12 +173,20 @@ void SourceBook::Keep(const Source& source, const SourceCoverage& coverage) {
   }
 }
 
+void SourceBook::FilesWatched(int64_t now) {
+  constexpr int64_t kOnceIn = 10'000;  // ms
+  if (!watches_files_ || now < files_watched_ + kOnceIn) return;
+  files_watched_ = now;
+  Statement watched = database_.Prepare(kFilesWatched);
+  watched.Run({Cell::Of(kFilesShape), Cell::Of(now)});
+}
+
 int32_t SourceBook::EpochOf(const Source& source, int64_t log, int64_t logged_at) {
   const auto& gaps = source.gaps;
-  if (gaps.empty() || logged_at >= gaps.back().logged_until) return source.epoch();
+  if (gaps.empty() || logged_at >= gaps.back().passed_from) return source.epoch();
   auto after = std::upper_bound(
       gaps.begin(), gaps.end(), logged_at,
-      [](int64_t time, const Source::GapMark& gap) { return time < gap.logged_until; });
+      [](int64_t time, const Source::GapMark& gap) { return time < gap.passed_from; });
   // Within one log what is read later stands later, whatever its clock says.
   while (after != gaps.end() && log != 0 && after->log == log) ++after;
   return static_cast<int32_t>(after - gaps.begin());

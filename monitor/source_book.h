@@ -23,6 +23,9 @@ struct Source {
     int64_t log = 0;           // of this gap; 0: of none
     int64_t logged_until = 0;  // newest logged time before any of them
     int64_t ended = 0;         // newest moment of any of them, Unix ms
+    // What another log says sees past it from this logged time on: that before it, and of a
+    // quarantined line, which may have said anything, that of the line after it.
+    int64_t passed_from = 0;
   };
   std::vector<GapMark> gaps;          // gap `epoch` is gaps[epoch - 1]
   std::vector<int32_t> blind_epochs;  // gaps that were blind intervals, ascending
@@ -38,7 +41,8 @@ struct Source {
 // source's partitions unknown until each is next observed. Ledger's thread only.
 class SourceBook {
  public:
-  SourceBook(Database& database, const Config& config);
+  // `watches_files`: FileSources() are among its sources.
+  SourceBook(Database& database, const Config& config, bool watches_files);
 
   // Inserts or updates the configured sources, which come first and in the configuration's order;
   // those of earlier configurations follow.
@@ -64,6 +68,10 @@ class SourceBook {
   SourceCoverage Coverage(const Source& source);
   void Keep(const Source& source, const SourceCoverage& coverage);
 
+  // Files were being watched at `now` (Unix ms). Written once in a while, for who comes after a
+  // crash.
+  void FilesWatched(int64_t now);
+
   // How many gaps lie before a fact of `log`. One found late, in another log than a gap and logged
   // before it, does not see past that gap.
   static int32_t EpochOf(const Source& source, int64_t log, int64_t logged_at);
@@ -82,6 +90,8 @@ class SourceBook {
 
   Database& database_;
   const Config& config_;
+  const bool watches_files_;
   std::vector<Source> sources_;
   Statement insert_gap_, end_gap_;
+  int64_t files_watched_ = 0;  // as written last
 };

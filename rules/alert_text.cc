@@ -270,7 +270,7 @@ AlertText DeadRead(const AlertRow& alert, const Evidence& evidence) {
 
 AlertText Misplaced(const AlertRow& alert, const Evidence& evidence) {
   AlertText text;
-  text.summary = "a canonical file in another place: " + Where(alert);
+  text.summary = "files of " + Where(alert) + " are also written to " + evidence.Text("place");
   text.description = evidence.Text("path") + " is called like a file of format " + alert.format +
                      " and is not where those are; it was written by " + By(evidence) + ", " +
                      Since(alert) + "; see whether the place has moved.";

@@ -99,7 +99,11 @@ std::vector<Finding> MisplacedFindings(const MisplacedFileObservation& file,
   const Tuning& tuning = tunings.Of("misplaced_file");
   Finding finding = FiringAs("misplaced_file", tuning);
   finding.cause = "elsewhere";
-  finding.evidence = finding.standing = Write({{"path", file.path}, {"by", Word(file.by)}});
+  finding.evidence = finding.standing = Write({{"path", file.path},
+                                               {"place", file.place},
+                                               {"project", file.project},
+                                               {"day", FormatDay(file.day)},
+                                               {"by", Word(file.by)}});
   return AtAMoment(std::move(finding), tuning);
 }
 

@@ -47,7 +47,8 @@ void Judge(Candidate& candidate) {
       candidate.events.certain = false;
     if (!row.expected) continue;
     candidate.events.expected = std::max(candidate.events.expected, *row.expected);
-    if (row.actual) held = std::max(held, std::min(*row.actual, *row.expected));
+    // What is too many there is no credit for what is missing.
+    if (row.actual) held = std::max(held, *row.expected - row.missing);
   }
   candidate.events.missing = std::max<int64_t>(0, candidate.events.expected - held);
 }

@@ -163,15 +163,15 @@ compaction logs: 4
     preset cassandra, segments, conservation strict, counts partitions
 canonical files: 2
   columnar: /data/columnar/{project}/{day}.parquet
-    serving, merged from row, kept for 400d
+    serving, merged from row, required after 10m, recounted: parquet, kept for 400d
   row: /data/row/{project}/{day}.evt
-    kept forever
-rules in force: 8 of 17
+    dead since 2016-02-01, recounted: exec /usr/bin/count-events {path}, kept forever
+rules in force: 15 of 17
   blind: after 5m, max_lag_bytes 64MiB
   compaction_overdue: after 6h, waiting_after 1d12h
   count_drop: min_events 1, min_ratio 0, for 0s, keep_firing_for 0s, severity critical
   overstated: explained_ratio 0.5, explained_events 1000
-configured and not yet in force: canonical_files.columnar.required, canonical_files.columnar.recount, canonical_files.row.recount, canonical_files.row.dead, same_events, preserve
+configured and not yet in force: preserve
 )");
 }
 
@@ -182,11 +182,10 @@ TEST_CASE("what is configured and not yet in force is named, not promised", "[co
   const Config tuned =
       Parsed(Source(kFields) + "keep_sys_admin: true\nrules: {surplus: {for: 1m}, " +
              "volume_anomaly: {for: 1m}}\n");
-  CHECK(NotInForce(tuned, RulesInForce()) ==
-        std::vector<std::string>{"keep_sys_admin", "rules.volume_anomaly"});
+  CHECK(NotInForce(tuned, RulesInForce()) == std::vector<std::string>{"rules.volume_anomaly"});
   CHECK(DescribeConfig(tuned, RulesInForce())
             .ends_with("  surplus: for 1m\n"
-                       "configured and not yet in force: keep_sys_admin, rules.volume_anomaly\n"));
+                       "configured and not yet in force: rules.volume_anomaly\n"));
 }
 
 TEST_CASE("the example file names every key there is", "[config]") {

@@ -369,14 +369,14 @@ TEST_CASE("rows counted in the file itself tell a loss that no log tells", "[fil
   CHECK(t.Balance("actual") == "1000");
   t.See({.handle = "1:bb", .at = At("13:00:00"), .size_bytes = 60});
   t.CommitAt(At("13:00:01"));
-  const auto wanted = t.ledger->FilesToCount(ParseTime(At("13:00:03")).value());
+  const auto wanted = t.ledger->FilesToCount(ParseTime(At("13:00:03")).value(), 9);
   REQUIRE(wanted.size() == 1);
   CHECK(wanted[0].directory + "/" + wanted[0].name == "/data/row/acme/2016-02-22.evt");
   t.Count({.handle = "1:bb", .at = At("13:00:00"), .size_bytes = 60}, 60);
   t.CommitAt(At("13:00:06"));
   CHECK(t.Balance("missing") == "940");
   CHECK(t.Firing("file_disagrees") == "1");
-  CHECK(t.ledger->FilesToCount(ParseTime(At("14:00:00")).value()).empty());
+  CHECK(t.ledger->FilesToCount(ParseTime(At("14:00:00")).value(), 9).empty());
 }
 
 TEST_CASE("a count of a generation that is no more is no count", "[files]") {
@@ -397,9 +397,9 @@ TEST_CASE("a file is not counted while its run may still be to come", "[files]")
   t.Count({}, 10);
   t.See({.handle = "1:bb", .at = At("13:00:00")});
   t.CommitAt(At("13:00:01"));
-  CHECK(t.ledger->FilesToCount(ParseTime(At("13:05:00")).value()).empty());
+  CHECK(t.ledger->FilesToCount(ParseTime(At("13:05:00")).value(), 9).empty());
   t.Tick(At("13:10:01"));
-  CHECK(t.ledger->FilesToCount(ParseTime(At("13:10:01")).value()).size() == 1);
+  CHECK(t.ledger->FilesToCount(ParseTime(At("13:10:01")).value(), 9).size() == 1);
 }
 
 TEST_CASE("what cannot be counted is said once and not asked for again", "[files]") {
@@ -409,7 +409,7 @@ TEST_CASE("what cannot be counted is said once and not asked for again", "[files
   t.Count({}, kUnknownCount, "the footer is encrypted");
   t.CommitAt(At("12:00:06"));
   CHECK(t.Changes() == "found|\nuncountable|\n");
-  CHECK(t.ledger->FilesToCount(ParseTime(At("14:00:00")).value()).empty());
+  CHECK(t.ledger->FilesToCount(ParseTime(At("14:00:00")).value(), 9).empty());
 }
 
 TEST_CASE("directories are remembered with the time at which they were listed", "[files]") {

@@ -291,3 +291,34 @@ TEST_CASE("a source that is configured no longer keeps its shape and its gaps", 
   CHECK(ledger.Run("cause", "3") == "lost_in_gap");
   CHECK(ledger.Balance("missing") == "40");
 }
+
+TEST_CASE("what another log says of the time of a quarantined line does not see past it",
+          "[ledger]") {
+  LedgerFixture ledger;
+  ledger.Commit({.run = "1", .fresh = 100, .written = 100});
+  ledger.AddGap(FactKind::kQuarantined, "not json");
+  ledger.Commit({.at = At("15:00:00"), .run = "2", .existing = 100, .written = 100});
+  const auto verdict = [&] {
+    return ledger.Query("SELECT verdict FROM balances WHERE project = 'other'");
+  };
+  // The line may have been about this partition, and later than this.
+  ledger.Commit(
+      {.at = At("13:00:00"), .project = "other", .run = "3", .fresh = 5, .written = 5, .log = 2});
+  CHECK(verdict() == "unknown");
+  CHECK(ledger.Balance("verdict") == "clear");
+  ledger.Open();
+  ledger.Commit({.at = At("14:00:00"),
+                 .project = "other",
+                 .run = "4",
+                 .existing = 5,
+                 .written = 5,
+                 .log = 2});
+  CHECK(verdict() == "unknown");
+  ledger.Commit({.at = At("16:00:00"),
+                 .project = "other",
+                 .run = "5",
+                 .existing = 5,
+                 .written = 5,
+                 .log = 2});
+  CHECK(verdict() == "clear");
+}

@@ -7,6 +7,7 @@
 
 #include "monitor/app/check.h"
 #include "monitor/app/demo.h"
+#include "monitor/app/file_reports.h"
 #include "monitor/app/ingest.h"
 #include "monitor/app/operator_verbs.h"
 #include "monitor/app/output.h"
@@ -23,9 +24,9 @@ constexpr const char* kAbout =
 constexpr const char* kFooter =
     "Exit codes: 0 done or clear, 1 found what it looks for, 2 usage or configuration,\n"
     "3 input or ledger unusable, 4 cannot tell.";
-constexpr std::array<std::string_view, 10> kVerbs = {"watch",  "ingest",   "demo",   "impact",
-                                                     "alerts", "timeline", "permit", "annotate",
-                                                     "check",  "backup"};
+constexpr std::array<std::string_view, 12> kVerbs = {"watch",  "ingest",   "demo",  "impact",
+                                                     "alerts", "timeline", "audit", "files",
+                                                     "permit", "annotate", "check", "backup"};
 
 // The options of all verbs are bound to members here, so they live as long as the parser.
 struct Verbs {
@@ -34,6 +35,8 @@ struct Verbs {
   AlertsOptions alerts;
   TimelineOptions timeline;
   ImpactOptions impact;
+  AuditOptions audit;
+  FilesOptions files;
   PermitOptions permit;
   AnnotateOptions annotate;
   DemoOptions demo;
@@ -137,6 +140,24 @@ void AddReports(CLI::App& app, Verbs& verbs) {
   timeline->callback([&verbs] { verbs.code = Timeline(verbs.settings, verbs.timeline); });
 }
 
+void AddFileReports(CLI::App& app, Verbs& verbs) {
+  CLI::App* audit =
+      AddReading(app, verbs, "audit", "whether a format that is thought dead is still read");
+  audit
+      ->add_option("FORMAT|GLOB", verbs.audit.what,
+                   "a format that is declared dead, or a pattern of its paths in quotes")
+      ->required()
+      ->type_name("");
+  audit->add_flag("--fail", verbs.audit.fail, "exit 1 when it is read, 4 when nobody can tell");
+  audit->callback([&verbs] { verbs.code = ReportAudit(verbs.settings, verbs.audit); });
+
+  CLI::App* files =
+      AddReading(app, verbs, "files", "canonical files of a project: generations, runs, readers");
+  files->add_option("PROJECT", verbs.files.project)->required()->type_name("");
+  files->add_option("DAY,--day", verbs.files.day, "only this day")->type_name("YYYY-MM-DD");
+  files->callback([&verbs] { verbs.code = ReportFiles(verbs.settings, verbs.files); });
+}
+
 void AddOperator(CLI::App& app, Verbs& verbs) {
   CLI::App* permit = Add(app, verbs, "permit", "explain a decrease, a re-homing or a move");
   permit->add_option("PROJECT", verbs.permit.project, "whose events")->type_name("");
@@ -234,6 +255,7 @@ int RunCommandLine(int argc, const char* const* argv) {
   Verbs verbs;
   AddCollecting(app, verbs);
   AddReports(app, verbs);
+  AddFileReports(app, verbs);
   AddOperator(app, verbs);
   AddCare(app, verbs);
   const int code = Parse(app, verbs, argc, argv);

@@ -5,38 +5,13 @@
 
 #include "dashboards/table.h"
 #include "dashboards/timeline_input.h"
+#include "monitor/app/open_ledgers.h"
 #include "monitor/app/output.h"
-#include "monitor/ledger_view.h"
 #include "rules/impact_input.h"
 
 namespace {
 
 Error Usage(std::string message) { return {Error::Kind::kUsage, std::move(message)}; }
-
-struct Ledgers {
-  Config config;
-  std::vector<LedgerView> views;
-  bool cut = false;  // one of them cannot be all that was written
-};
-
-Result<Ledgers> Open(const Settings& settings) {
-  auto config = LoadConfig(settings);
-  if (!config) return tl::unexpected<Error>(config.error());
-  const auto files = LedgerFiles(settings, *config);
-  if (!files) return tl::unexpected<Error>(files.error());
-  auto views = OpenLedgers(*files);
-  if (!views) return tl::unexpected<Error>(views.error());
-  bool cut = false;
-  for (LedgerView& view : *views) {
-    const auto lost = view.LostCommits();
-    if (!lost) return tl::unexpected<Error>(lost.error());
-    if (lost->empty()) continue;
-    cut = true;
-    std::fprintf(stderr, "rollcall: warning: %s: %s\n", Printable(view.path()).c_str(),
-                 lost->c_str());
-  }
-  return Ledgers{std::move(*config), std::move(*views), cut};
-}
 
 Result<std::optional<Time>> MaybeTime(const std::string& text) {
   if (text.empty()) return std::optional<Time>();
@@ -202,7 +177,7 @@ void PrintImpact(const Impact& impact, const Document& document) {
 }  // namespace
 
 int Alerts(const Settings& settings, const AlertsOptions& options) {
-  auto ledgers = Open(settings);
+  auto ledgers = OpenLedgersOf(settings);
   if (!ledgers) return Report(ledgers.error());
   std::vector<AlertRow> alerts;
   bool firing = false;
@@ -233,7 +208,7 @@ int Timeline(const Settings& settings, const TimelineOptions& options) {
   if (!options.day.empty() && !ParseDay(options.day)) {
     return Report(Usage(options.day + " is not a date; write 2016-02-22"));
   }
-  auto ledgers = Open(settings);
+  auto ledgers = OpenLedgersOf(settings);
   if (!ledgers) return Report(ledgers.error());
   auto input = ReadTimelineInput(ledgers->views, options.project, options.day, options.server);
   if (!input) return Report(input.error());
@@ -256,7 +231,7 @@ int Timeline(const Settings& settings, const TimelineOptions& options) {
 int ReportImpact(const Settings& settings, const ImpactOptions& options) {
   const auto filter = FilterOf(options);
   if (!filter) return Report(filter.error());
-  auto ledgers = Open(settings);
+  auto ledgers = OpenLedgersOf(settings);
   if (!ledgers) return Report(ledgers.error());
   auto input = ReadImpactInput(ledgers->views, *filter, Formats(ledgers->config));
   if (!input) return Report(input.error());

@@ -22,6 +22,10 @@ constexpr const char* kLost =
     "SELECT s.name, max(g.began, s.watched_since), g.ended FROM gap g INDEXED BY gap_blind JOIN "
     "source s ON s.id = g.source WHERE g.blind = 1 AND s.watched_since IS NOT NULL AND (g.ended IS "
     "NULL OR g.ended > s.watched_since) ORDER BY 1, 2";
+constexpr const char* kFiles =
+    "SELECT name.text, what, count FROM file_tally JOIN name ON name.id = format";
+constexpr const char* kScans =
+    "SELECT name.text, complete = 1 AND reason = '' FROM file_scan JOIN name ON name.id = format";
 constexpr const char* kHead = "SELECT coalesce(max(last_seq), 0) FROM commits";
 // Open alerts are found by their own index, never by a walk through the history: it holds those
 // that are "<> 'resolved'", and is used only where the query says the same.
@@ -43,11 +47,12 @@ constexpr const char* kIncidents =
     "(SELECT id FROM alert WHERE incident = a.incident ORDER BY id LIMIT 1) "
     "LEFT JOIN name version ON version.id = first.version "
     "WHERE a.state <> 'resolved' AND a.state = 'firing' GROUP BY a.incident";
-// Customers' events once: per project and day the highest expected of its copies less the highest
-// min(actual, expected) (DESIGN section 3), in the format that stands for the day.
+// Customers' events once: per project and day the highest expected of its copies less the most that
+// a copy holds of what is expected there (DESIGN section 3; what is too many is no credit), in the
+// format that stands for the day.
 constexpr const char* kLosses =
     "SELECT open.incident, open.project, open.day, format.text, "
-    "max(b.actual + b.missing - b.surplus) - max(min(b.actual, b.actual + b.missing - b.surplus)) "
+    "max(b.actual + b.missing - b.surplus) - max(b.actual - b.surplus) "
     "FROM (SELECT DISTINCT incident, project, day FROM alert INDEXED BY alert_open WHERE state <> "
     "'resolved' AND state = "
     "'firing' AND rule IN ('count_drop', 'lost_in_gap') AND project <> 0) open "
@@ -90,6 +95,8 @@ StatusReader::StatusReader(Database database, const Config& config)
       lossy_(database_.Prepare(kLossy)),
       sources_(database_.Prepare(kSources)),
       lost_(database_.Prepare(kLost)),
+      files_(database_.Prepare(kFiles)),
+      scans_(database_.Prepare(kScans)),
       head_(database_.Prepare(kHead)),
       alerts_(database_.Prepare(kAlerts)),
       rules_(database_.Prepare(kRules)),
@@ -118,6 +125,7 @@ Result<void> StatusReader::Read(RollcallStatus& status) {
   database_.Execute("BEGIN");  // one snapshot for all figures
   ReadTotals(status);
   ReadSources(status);
+  ReadFiles(status);
   ReadAlerts(status);
   ReadRules(status);
   ReadIncidents(status);
@@ -161,6 +169,7 @@ void StatusReader::LeaveOutRetired(RollcallStatus& status) {
 void StatusReader::ReadSources(RollcallStatus& status) {
   status.sources.clear();
   for (const CompactionLogConfig& log : config_.compaction_logs) status.sources[log.name];
+  for (const std::string_view name : FileSources(config_)) status.sources[std::string(name)];
   sources_.Bind({});
   while (sources_.Step()) {
     const auto source = status.sources.find(TextAt(sources_, 0));
@@ -186,6 +195,21 @@ void StatusReader::ReadLost(RollcallStatus& status) {
       found->second.lost_seconds += static_cast<double>(lost_.Integer(2) - began) / 1000;
       until = lost_.Integer(2);
     }
+  }
+}
+
+void StatusReader::ReadFiles(RollcallStatus& status) {
+  status.files.counts.clear();
+  files_.Bind({});
+  while (files_.Step())
+    status.files.counts[TextAt(files_, 0)][TextAt(files_, 1)] = files_.Integer(2);
+  for (const CanonicalFilesConfig& files : config_.canonical_files) {
+    status.files.scanned[files.format] = false;
+  }
+  scans_.Bind({});
+  while (scans_.Step()) {
+    const auto format = status.files.scanned.find(TextAt(scans_, 0));
+    if (format != status.files.scanned.end()) format->second = scans_.Integer(1) != 0;
   }
 }
 

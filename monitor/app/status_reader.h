@@ -33,6 +33,7 @@ class StatusReader {
   void LeaveOutRetired(RollcallStatus& status);
   void ReadSources(RollcallStatus& status);
   void ReadLost(RollcallStatus& status);
+  void ReadFiles(RollcallStatus& status);
   void ReadAlerts(RollcallStatus& status);
   void ReadRules(RollcallStatus& status);
   void ReadIncidents(RollcallStatus& status);
@@ -40,7 +41,8 @@ class StatusReader {
 
   Database database_;
   const Config& config_;
-  Statement totals_, lossy_, sources_, lost_, head_, alerts_, rules_, incidents_, losses_, retired_;
+  Statement totals_, lossy_, sources_, lost_, files_, scans_, head_, alerts_, rules_, incidents_,
+      losses_, retired_;
   std::map<Series, bool> told_;                     // rule, severity, server, project: firing
   std::map<std::string, IncidentStatus> incident_;  // by id
 };

@@ -63,7 +63,8 @@ Result<std::unique_ptr<Watch>> Watch::Start(const Settings& settings, const Cloc
   // Requests are answered before there is a session; a reload waits for it.
   const std::lock_guard one(watch->reload_mutex_);
   if (auto ok = watch->http_.Start(); !ok) return tl::unexpected<Error>(ok.error());
-  auto session = Session::Start(std::move(*config), clock);
+  std::unique_ptr<CanonicalFiles> none;
+  auto session = Session::Start(std::move(*config), clock, none);
   // A full disk is waited for, as it is later on, see Tend().
   if (!session && session.error().kind != Error::Kind::kLedgerFull) {
     return tl::unexpected<Error>(session.error());
@@ -210,12 +211,13 @@ Result<void> Watch::Reload() {
     old = std::move(session_);
   }
   const Config previous = old ? old->config() : *config;
-  old.reset();  // the ledger has one writer: the old session ends before the new one begins
-  auto session = Session::Start(std::move(*config), clock_);
+  // The ledger has one writer: the old session ends before the new one begins.
+  std::unique_ptr<CanonicalFiles> files = Session::End(std::move(old));
+  auto session = Session::Start(std::move(*config), clock_, files);
   Result<void> result;
   if (!session) {
     result = tl::unexpected<Error>(session.error());
-    session = Session::Start(previous, clock_);
+    session = Session::Start(previous, clock_, files);
   }
   const std::lock_guard lock(session_mutex_);
   if (!result && (session || trouble_ != session.error().message)) {

@@ -91,7 +91,7 @@ def impact(directory):
         losses = [run for run in p.runs if run["lost"]]
         first, last = (losses[0], losses[-1]) if losses else ({}, {})
         if fmt == "columnar":
-            copies.setdefault((project, day), []).append((expected, min(actual, expected), first))
+            copies.setdefault((project, day), []).append((expected, expected - p.missing, first))
         for run in losses if p.missing else ():
             incidents.setdefault(run["version"], Incident()).add(run)
         if p.missing or p.surplus:
