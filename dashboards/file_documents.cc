@@ -65,10 +65,12 @@ Stories StoriesOf(const std::vector<FactEntry>& facts) {
   for (const FactEntry& fact : facts) {
     if (fact.kind == "file") {
       FileFact file = ParseFileFact(fact.detail);
-      of(fact, file.directory, file.name).generations.push_back({&fact, std::move(file)});
+      Story& story = of(fact, file.directory, file.name);
+      story.generations.push_back({&fact, std::move(file)});
     } else if (fact.kind == "read") {
       ReadFact read = ParseReadFact(fact.detail);
-      of(fact, read.directory, read.name).reads.emplace_back(&fact, std::move(read));
+      Story& story = of(fact, read.directory, read.name);
+      story.reads.emplace_back(&fact, std::move(read));
     } else if (fact.kind == "recount") {
       for (const CountedRows& file : ParseCountedRows(fact.detail)) {
         of(fact, file.directory, file.name)
