@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -25,6 +26,9 @@ constexpr const char* kWithoutFile =
 constexpr const char* kMisplaced =
     "SELECT detail FROM fact WHERE project = ? AND day = ? AND format = ? AND kind IN ('file', "
     "'read', 'misplaced') AND kind = 'misplaced' ORDER BY seq DESC LIMIT 1";
+
+constexpr const char* kDead = "INSERT OR IGNORE INTO dead_format VALUES (?, ?)";
+constexpr const char* kLiving = "DELETE FROM dead_format WHERE format = ?";
 
 int64_t ToMillis(int64_t ns) { return ns / 1'000'000; }
 
@@ -165,9 +169,23 @@ void FileLookout::EndScan(int64_t format, Time ended_at) {
 
 void FileLookout::Tick(Time now) {
   if (!watching()) return;
+  if (!std::exchange(reads_watched_, true)) WatchReads(now);
   for (const CanonicalFilesConfig& format : config_.canonical_files) {
     ShowUnexplained(format, now);
     if (format.required) ShowMissing(format, now);
+  }
+}
+
+// Reads are watched of formats that are declared dead, from when they were declared so.
+void FileLookout::WatchReads(Time now) {
+  Statement dead = database_.Prepare(kDead), living = database_.Prepare(kLiving);
+  for (const CanonicalFilesConfig& format : config_.canonical_files) {
+    const Cell id = Cell::Of(names_.Id(format.format));
+    if (format.dead_since) {
+      dead.Run({id, Cell::Of(Millis(now))});
+    } else {
+      living.Run({id});
+    }
   }
 }
 

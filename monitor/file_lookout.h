@@ -58,6 +58,7 @@ class FileLookout {
   bool ExpectsRuns(const PartitionKey& key, FactRow* latest);
   void Explain(KnownFile& file, const FactRow& run);
   void ShowGeneration(const KnownFile& file, bool explained, int64_t now, int64_t seq);
+  void WatchReads(Time now);
   void ShowUnexplained(const CanonicalFilesConfig& format, Time now);
   void Missing(const PartitionKey& key, int64_t since, int64_t seq);
   void NotMissing(const PartitionKey& key, int64_t now, int64_t seq);
@@ -79,4 +80,5 @@ class FileLookout {
   FileBook& files_;
   Statement missing_, not_missing_, untold_, told_, without_file_, misplaced_;
   int32_t server_ = 0;
+  bool reads_watched_ = false;  // WatchReads() was done
 };

@@ -33,6 +33,7 @@ struct AuditRow {
   int64_t covered_seconds = 0, blind_seconds = 0;
   std::string not_watched;  // why not at the end of the ledger; empty: they were
   bool scanned = false;     // all files of the format have been looked at
+  bool dead = false;        // only reads of formats that are declared dead are watched
   int64_t files = 0;        // of those asked about, known
   int64_t runs = 0, late_reruns = 0;
   int64_t replaced_after_read = 0;        // by the process that had opened them

@@ -38,6 +38,12 @@ constexpr const char* kReplacedAfterRead =
     "NULL "
     "OR format = ?1) AND (?2 IS NULL OR (detail ->> '$.directory') || '/' || (detail ->> '$.name') "
     "GLOB ?2)";
+// Of the formats asked about: since when the reads of all are watched, and whether they are.
+constexpr const char* kDead =
+    "SELECT max(watched_since), count(*) > 0 AND count(watched_since) = count(*) FROM (SELECT "
+    "DISTINCT f.format FROM file f JOIN directory d ON d.id = f.directory WHERE (?1 IS NULL OR "
+    "f.format = ?1) AND (?2 IS NULL OR d.path || '/' || f.name GLOB ?2)) asked LEFT JOIN "
+    "dead_format USING (format)";
 constexpr const char* kRuns =
     "SELECT count(*), coalesce(sum(previous IS NOT NULL AND fresh > 0), 0) FROM fact WHERE kind IS "
     "NULL AND logged_at >= ?1";
@@ -45,6 +51,8 @@ constexpr const char* kScanned =
     "SELECT count(*) FROM file_scan WHERE complete = 1 AND reason = '' AND (?1 IS NULL OR format = "
     "?1)";
 constexpr const char* kWatched = "SELECT id, watched_since, read_at FROM source WHERE name = ?";
+constexpr const char* kWrittenAt =
+    "SELECT coalesce((SELECT observed_at FROM commits ORDER BY last_seq DESC LIMIT 1), 0)";
 constexpr const char* kUnwatched =
     "SELECT coalesce(sum(milliseconds), 0) FROM unwatched WHERE source = ?";
 constexpr const char* kGaps =
@@ -100,7 +108,8 @@ void LedgerView::AddCoverage(std::string_view source, AuditRow& audit) {
     return;
   }
   const int64_t id = watched.Integer(0), since = watched.Integer(1);
-  const int64_t until = std::max(since, watched.Integer(2));
+  const int64_t written = Number(database_, kWrittenAt, {});
+  const int64_t until = std::max({since, watched.Integer(2), written});
   int64_t blind = Number(database_, kUnwatched, {Cell::Of(id)});
   Statement gaps = database_.Prepare(kGaps);
   gaps.Bind({Cell::Of(id)});
@@ -130,6 +139,12 @@ Result<AuditRow> LedgerView::Audit(std::string_view format, std::string_view glo
     AddCoverage(kFilesSource, audit);
     if (audit.since) AddCoverage(kReadsSource, audit);
     audit.scanned = Number(database_, kScanned, {id}) > 0;
+    Statement dead = database_.Prepare(kDead);
+    if (dead.Bind({id, paths}).Step() && dead.Integer(1) != 0) {
+      audit.dead = true;
+      const Time since = TimeAt(dead, 0).value_or(Time{});
+      if (audit.since) audit.since = std::max(*audit.since, since);
+    }
     Statement files = database_.Prepare(kFilesAsked), runs = database_.Prepare(kRuns);
     if (files.Bind({id, paths}).Step()) {
       audit.files = files.Integer(0);

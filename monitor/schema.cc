@@ -140,6 +140,7 @@ CREATE TABLE file_tally(
 CREATE TABLE file_scan(
   format INTEGER PRIMARY KEY, began_at INTEGER NOT NULL, ended_at INTEGER NOT NULL,
   reason TEXT NOT NULL, complete INTEGER NOT NULL) STRICT;
+CREATE TABLE dead_format(format INTEGER PRIMARY KEY, watched_since INTEGER NOT NULL) STRICT;
 CREATE TABLE alert(
   id INTEGER PRIMARY KEY, rule TEXT NOT NULL, severity TEXT NOT NULL, state TEXT NOT NULL,
   server INTEGER, project INTEGER, day INTEGER, format INTEGER, source INTEGER,

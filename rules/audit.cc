@@ -14,6 +14,7 @@ std::vector<std::string> Doubts(const AuditRow& server) {
     say("reads were never watched");
     return doubts;
   }
+  if (!server.dead) say("only reads of formats that are declared dead are watched");
   if (!server.not_watched.empty()) say("reads are not being watched: " + server.not_watched);
   if (server.blind_seconds > 0) {
     say("nobody watched for " + std::to_string(server.blind_seconds) + " seconds");

@@ -38,6 +38,12 @@ SourceWatch::Seen SeenOf(const CompactionLog& log, const CompactionLogConfig& co
   return seen;
 }
 
+// Else it may well not be there: a configuration also says of what is elsewhere how formats hang
+// together.
+bool IsAskedFor(const CanonicalFilesConfig& files) {
+  return files.required || files.dead_since || files.recount.front() != "none";
+}
+
 }  // namespace
 
 CollectorLoop::CollectorLoop(const Config& config, const Clock& clock, Queue<Batch>& queue,
@@ -210,8 +216,9 @@ std::optional<FilesStatus> CollectorLoop::files() const {
 void CollectorLoop::NoteFiles() {
   const FilesStatus status = files_->status();
   SourceWatch::Seen files, reads;
-  for (const FilesStatus::Format& format : status.formats) {
-    if (format.problem.empty()) continue;
+  for (size_t i = 0; i < status.formats.size(); ++i) {
+    const FilesStatus::Format& format = status.formats[i];
+    if (format.problem.empty() || !IsAskedFor(config_.canonical_files[i])) continue;
     files.reason = format.problem;
     files.path = format.format;
   }

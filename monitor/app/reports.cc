@@ -46,6 +46,33 @@ std::vector<FormatRow> Formats(const Config& config) {
   return formats;
 }
 
+// "replaced by /usr/bin/compactd, 8,890 to 126 bytes"
+std::string NoteOfFile(const std::string& kind, const Document& detail) {
+  const auto text = [](const Document& of, const char* key) {
+    return of.contains(key) && of[key].is_string() ? of[key].get<std::string>() : std::string();
+  };
+  const auto bytes = [&](const char* key) {
+    return detail.contains(key) && detail[key].is_number_integer()
+               ? Grouped(detail[key].get<int64_t>())
+               : std::string();
+  };
+  std::string who = "an unknown process";
+  if (detail.contains("by")) {
+    const std::string executable = text(detail["by"], "executable");
+    const std::string process = text(detail["by"], "process");
+    if (!executable.empty() || !process.empty()) who = executable.empty() ? process : executable;
+  }
+  const bool known = detail.contains("by");
+  if (kind == "read") return "read by " + who;
+  if (kind == "misplaced") return text(detail, "path") + (known ? " by " + who : "");
+  std::string note = text(detail, "change") + (known ? " by " + who : "");
+  const std::string before = bytes("previous_size_bytes"), after = bytes("size_bytes");
+  if (!after.empty()) note += ", " + (before.empty() ? "" : before + " to ") + after + " bytes";
+  if (const std::string to = text(detail, "renamed_to"); !to.empty()) note += " to " + to;
+  if (const std::string why = text(detail, "problem"); !why.empty()) note += ": " + why;
+  return note;
+}
+
 // What an entry has to say in words, for the one column that they share.
 std::string NoteOf(const Document& entry) {
   const auto text = [&](const Document& of, const char* key) {
@@ -65,6 +92,7 @@ std::string NoteOf(const Document& entry) {
   if (!entry.contains("detail")) return {};
   const Document& detail = entry["detail"];
   const std::string reason = text(detail, "reason");
+  if (kind == "file" || kind == "read" || kind == "misplaced") return NoteOfFile(kind, detail);
   if (kind != "permit") return kind == "quarantined" ? reason : text(detail, "text");
   std::string note = text(detail, "kind");
   if (detail.contains("events") && detail["events"].is_number_integer())
