@@ -115,7 +115,7 @@ def check(holds, what):
 
 def level_of(watch):
     text = urllib.request.urlopen(f"http://127.0.0.1:{watch.port}/metrics", timeout=5).read().decode()
-    return [line for line in text.splitlines() if line.startswith("rollcall_file_events_level{")]
+    return next((line for line in text.splitlines() if line.startswith("rollcall_file_events_level{")), "")
 
 
 def dead_reads(rollcall, directory, port):
@@ -141,9 +141,29 @@ def dead_reads(rollcall, directory, port):
     check(audit["verdict"] == "read", f"the audit says that they are read, all {late}")
     check(audit["replaced_after_read"] == late, "each by the process that then replaced it")
     check(audit["access_time_evidence_void"] == late, "and that their access times prove nothing")
+    check(watch.say("audit", "columnar")["verdict"] == "unknown",
+          "nobody claims that a format is unread whose reads are not watched")
     check(not watch.alerts("missing_canonical_file"), "no file is missing")
     check(not watch.alerts("count_drop"), "no event is missing")
     return store, watch
+
+
+def restarts(store, watch):
+    """A reload loses nothing of what is seen; a restart leaves a blind interval."""
+    check(level_of(watch).startswith('rollcall_file_events_level{level="full"}'), "file events are seen in full")
+    urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{watch.port}/-/reload", method="POST"), timeout=30)
+    watch.wait("the reload", watch.ready)
+    check(level_of(watch).startswith('rollcall_file_events_level{level="full"}'), "also after a reload")
+    reads = watch.say("audit", "row")["readers"][0]["reads"]
+    store.compact(PROJECTS[0], DAYS[0], "1", 1)
+    watch.wait("a read after the reload", lambda: watch.say("audit", "row")["readers"][0]["reads"] > reads)
+    check(watch.say("audit", "row")["blind_seconds"] == 0, "without a blind second")
+    watch.stop()
+    time.sleep(1)
+    again = Watch(watch.rollcall, watch.directory, watch.port)
+    again.wait("the blind interval", lambda: again.say("audit", "row")["blind_seconds"] > 0)
+    check(True, "what happened while nobody watched is unknown")
+    return again
 
 
 def release(store, watch):
@@ -201,6 +221,7 @@ def main():
             files_alone(options.rollcall, directory, options.port)
             continue
         store, watch = dead_reads(options.rollcall, directory, options.port)
+        watch = restarts(store, watch)
         release(store, watch)
         watch.stop()
         checked = subprocess.run([options.rollcall, "check", "ledger", "--rebuild", "--ledger",
