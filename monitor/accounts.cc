@@ -98,7 +98,7 @@ void Accounts::TakeLate(FactRow& row, BookedPartition& partition) {
       ++entry_.known_facts;
       return;
     }
-    if (chains_.Later(known, row)) return Wait(row, partition);
+    if (chains_.Later(known, row) || FactChains::Ties(known, row)) return Wait(row, partition);
     seq = known.previous;
   }
   Append(row, partition);

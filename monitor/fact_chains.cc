@@ -86,6 +86,30 @@ bool FactChains::IsSegments(const FactRow& row) {
   return source && source->shape == Shape::kSegments;
 }
 
+// Of several logs at one time: whichever read what the last run wrote comes next, else they stand
+// in their order.
+void FactChains::AppendTied(std::vector<FactRow> tied, std::vector<FactRow>& sorted) {
+  int64_t written = kUnknownCount;
+  for (size_t i = sorted.size(); i-- > 0 && written == kUnknownCount;) {
+    if (sorted[i].kind == FactKind::kRun) written = sorted[i].counts.written;
+  }
+  while (!tied.empty()) {
+    auto next = tied.begin();
+    for (auto row = tied.begin(); row != tied.end(); ++row) {
+      const bool first_of_log = std::none_of(
+          tied.begin(), row, [&](const FactRow& other) { return other.log == row->log; });
+      const bool fits = row->kind == FactKind::kRun && row->log != 0 && !IsSegments(*row) &&
+                        written != kUnknownCount && row->counts.existing == written;
+      if (!first_of_log || !fits) continue;
+      next = row;
+      break;
+    }
+    if (next->kind == FactKind::kRun) written = next->counts.written;
+    sorted.push_back(*next);
+    tied.erase(next);
+  }
+}
+
 bool FactChains::Later(const FactRow& a, const FactRow& b) {
   const bool segments = IsSegments(a);
   if (a.log != 0 && a.log == b.log && !segments) return a.position > b.position;
@@ -114,15 +138,25 @@ void FactChains::Sort(std::vector<FactRow>& chain) {
             [](const Placed& a, const Placed& b) { return a.place < b.place; });
   std::vector<FactRow> sorted;
   sorted.reserve(chain.size());
-  for (const Placed& placed : order) sorted.push_back(chain[placed.index]);
+  for (size_t i = 0; i < order.size();) {
+    size_t end = i + 1;
+    while (end < order.size() && order[end].place.time == order[i].place.time) ++end;
+    std::vector<FactRow> tied;
+    for (; i < end; ++i) tied.push_back(chain[order[i].index]);
+    AppendTied(std::move(tied), sorted);
+  }
   chain = std::move(sorted);
 }
 
-// FNV-1a, folded: it is kept in the ledger, so it must be the same everywhere.
+bool FactChains::Ties(const FactRow& a, const FactRow& b) {
+  return a.logged_at == b.logged_at && a.log != b.log && a.log != 0 && b.log != 0;
+}
+
 bool SameRun(const FactRow& a, const FactRow& b) {
   return a.run == b.run && (!a.run.empty() || a.logged_at == b.logged_at);
 }
 
+// FNV-1a, folded: it is kept in the ledger, so it must be the same everywhere.
 uint8_t BatchTag(std::string_view batch) {
   if (batch.empty()) return 0;
   uint32_t hash = 2166136261u;

@@ -18,8 +18,8 @@
 // The order is that of DESIGN section 3: within one log byte order is run order, unless runs are
 // segments, whose lines come late and carry microseconds; logged time orders only between logs. A
 // line counts as logged no later than those after it in its log, since a clock that is set back was
-// wrong before. Where times are equal, logs stand in the order in which they were found, and what
-// people say comes last.
+// wrong before. Where times are equal, a run that read what the last one wrote comes next, else
+// logs stand in the order in which they were found, and what people say comes last.
 class FactChains {
  public:
   // `entry`: the commit being made, whose rows are not in the table yet.
@@ -35,12 +35,16 @@ class FactChains {
   // when there is none.
   FactRow LatestRun(int64_t seq, std::deque<std::string>& storage);
 
-  // Whether `a` comes after `b`, which is the same as Sort() says while logged times only rise.
+  // Whether `a` comes after `b`, which is the same as Sort() says while logged times only rise and
+  // they do not tie.
   bool Later(const FactRow& a, const FactRow& b);
+  // Whether nothing but what they read and wrote tells their order; then only Sort() does.
+  static bool Ties(const FactRow& a, const FactRow& b);
   void Sort(std::vector<FactRow>& chain);
 
  private:
   bool IsSegments(const FactRow& row);
+  void AppendTied(std::vector<FactRow> tied, std::vector<FactRow>& sorted);
   // Follows a chain from its newest fact on.
   void Walk(int64_t last, std::deque<std::string>& storage,
             const std::function<void(const FactRow&)>& take);

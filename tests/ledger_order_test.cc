@@ -426,3 +426,30 @@ TEST_CASE("what was retried in another life of the partition is nothing to this 
         "1|0|0|\n2|1|0|\n3|0|0|\n");
   CHECK(ledger.Balance("actual") == "59");
 }
+
+TEST_CASE("runs of one moment in two logs stand in the order in which they read each other",
+          "[ledger]") {
+  for (const bool in_order : {true, false}) {
+    LedgerFixture ledger;
+    ledger.Commit({.at = At("09:00:00"), .project = "other", .run = "x", .written = 0});
+    const TestRun first{.run = "1", .fresh = 100, .written = 100, .log = 2};
+    const TestRun second{.run = "2", .existing = 100, .fresh = 5, .written = 105, .log = 3};
+    ledger.Commit(in_order ? first : second);
+    ledger.Commit(in_order ? second : first);
+    CHECK(ledger.Balance("missing") == "0");
+    CHECK(ledger.Balance("actual") == "105");
+    CHECK(ledger.Query("SELECT count(*) FROM alerts WHERE state = 'firing'") == "0");
+  }
+}
+
+TEST_CASE("a loss is a loss in whichever order runs of one moment are found", "[ledger]") {
+  for (const bool in_order : {true, false}) {
+    LedgerFixture ledger;
+    ledger.Commit({.at = At("09:00:00"), .run = "0", .fresh = 50, .written = 50});
+    const TestRun first{.run = "1", .existing = 50, .fresh = 50, .written = 100, .log = 2};
+    const TestRun second{.run = "2", .existing = 0, .fresh = 5, .written = 5, .log = 3};
+    ledger.Commit(in_order ? first : second);
+    ledger.Commit(in_order ? second : first);
+    CHECK(ledger.Balance("missing") == "100");
+  }
+}
