@@ -217,8 +217,9 @@ void CanonicalFiles::TakeMisplaced(const MisplacedHint& hint, Batch& batch) cons
   const size_t tail = TailOf(hint.path, pattern);
   if (tail == std::string::npos) return;
   const std::string there = pattern.root() + hint.path.substr(tail);
-  const size_t name = there.rfind('/');
-  const auto match = pattern.MatchFile(there.substr(0, name), there.substr(name + 1));
+  const std::string_view path = there;  // what matches is a slice of it
+  const size_t name = path.rfind('/');
+  const auto match = pattern.MatchFile(path.substr(0, name), path.substr(name + 1));
   if (!match) return;
   MisplacedFile file;
   file.files = hint.files;

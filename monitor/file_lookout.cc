@@ -23,6 +23,8 @@ constexpr const char* kWithoutFile =
     "WHERE format = ?1 AND server = ?2 AND actual > 0 AND NOT EXISTS (SELECT 1 FROM file f WHERE "
     "(f.project, f.day, f.format, f.server) = (b.project, b.day, b.format, b.server) AND f.present "
     "= 1)";
+constexpr const char* kScanned =
+    "SELECT 1 FROM file_scan WHERE format = ? AND complete = 1 AND reason = ''";
 constexpr const char* kMisplaced =
     "SELECT detail FROM fact WHERE project = ? AND day = ? AND format = ? AND kind IN ('file', "
     "'read', 'misplaced') AND kind = 'misplaced' ORDER BY seq DESC LIMIT 1";
@@ -68,6 +70,7 @@ FileLookout::FileLookout(Database& database, const Config& config, Names& names,
       untold_(database.Prepare(kUntold)),
       told_(database.Prepare(kTold)),
       without_file_(database.Prepare(kWithoutFile)),
+      scanned_(database.Prepare(kScanned)),
       misplaced_(database.Prepare(kMisplaced)) {}
 
 void FileLookout::SawRun(const FactRow& row, int64_t now) {
@@ -208,7 +211,9 @@ bool FileLookout::SourceIsBlind(const PartitionKey& key, int64_t now) {
   return alerts_.OpenEvidence("blind", {server, partition->source, ""}, "reason", now).has_value();
 }
 
+// While not all files have been looked at, or some cannot be, nobody knows what is missing.
 void FileLookout::ShowMissing(const CanonicalFilesConfig& format, Time now) {
+  if (!scanned_.Bind({Cell::Of(names_.Find(format.format))}).Step()) return;
   struct Absent {
     PartitionKey key;
     int64_t since = 0, seq = 0;

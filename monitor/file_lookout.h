@@ -78,7 +78,7 @@ class FileLookout {
   const RuleBook& rules_;
   AlertBook& alerts_;
   FileBook& files_;
-  Statement missing_, not_missing_, untold_, told_, without_file_, misplaced_;
+  Statement missing_, not_missing_, untold_, told_, without_file_, scanned_, misplaced_;
   int32_t server_ = 0;
   bool reads_watched_ = false;  // WatchReads() was done
 };

@@ -38,9 +38,9 @@ class MountedFileSystem {
 
  private:
   static bool OwnNamespace() {
-    static const bool own =
+    static const bool kOwn =
         unshare(CLONE_NEWNS) == 0 && mount("", "/", "", MS_REC | MS_PRIVATE, nullptr) == 0;
-    return own;
+    return kOwn;
   }
   static bool Run(const std::string& command) {
     return std::system((command + " >/dev/null 2>&1").c_str()) == 0;

@@ -336,6 +336,18 @@ TEST_CASE("a scan that could not see everything says nothing of what is missing"
   CHECK(t.Firing("missing_canonical_file") == "0");
 }
 
+TEST_CASE("nothing is called missing before all files have been looked at", "[files]") {
+  FilesFixture t;
+  t.Add({.at = At("12:00:00"), .run = "r1", .fresh = 10, .written = 10});
+  t.CommitAt(At("12:00:01"));
+  t.Tick(At("13:00:00"));
+  CHECK(t.Firing("missing_canonical_file") == "0");
+  t.EndScan(At("13:00:01"));
+  t.CommitAt(At("13:00:01"));
+  t.Tick(At("13:00:02"));
+  CHECK(t.Firing("missing_canonical_file") == "1");
+}
+
 TEST_CASE("a read of a dead file fires at once, one alert a program", "[files]") {
   FilesFixture t;
   Actor compactor;
