@@ -80,10 +80,8 @@ bool CanonicalFiles::Continue(int16_t source, const std::vector<CanonicalFilesCo
     a.line = b.line = 0;  // in the configuration file
     return a == b;
   };
-  if (source != source_ ||
-      !std::equal(files.begin(), files.end(), files_.begin(), files_.end(), same)) {
-    return false;
-  }
+  if (!std::equal(files.begin(), files.end(), files_.begin(), files_.end(), same)) return false;
+  source_ = source;
   scan_.LookAgain();
   return true;
 }

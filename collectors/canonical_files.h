@@ -80,7 +80,7 @@ class CanonicalFiles {
   void ReportBlind(Batch& batch);
   void AddBlind(const Blind& blind, Time from, Time to, Batch& batch) const;
 
-  const int16_t source_;
+  int16_t source_;
   const std::vector<CanonicalFilesConfig> files_;
   const std::vector<FilePattern> patterns_;
   const Clock& clock_;

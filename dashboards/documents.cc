@@ -11,12 +11,6 @@ namespace {
 Document TimeOrNull(const std::optional<Time>& time) {
   return time && *time != Time{} ? Document(FormatTime(*time)) : Document(nullptr);
 }
-Document TextOrNull(const std::string& text) {
-  return text.empty() ? Document(nullptr) : Document(text);
-}
-Document CountOrNull(const std::optional<int64_t>& count) {
-  return count ? Document(*count) : Document(nullptr);
-}
 
 // Where a blind interval stands in a timeline: its end where nobody knows its begin.
 Time PlaceOf(const BlindRow& blind) {
@@ -190,6 +184,14 @@ Document ListOf(const Rows& rows, Make make) {
 }
 
 }  // namespace
+
+Document TextOrNull(const std::string& text) {
+  return text.empty() ? Document(nullptr) : Document(text);
+}
+
+Document CountOrNull(const std::optional<int64_t>& count) {
+  return count ? Document(*count) : Document(nullptr);
+}
 
 Document AlertDocument(const AlertRow& alert) {
   const AlertText text = TextOf(alert);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,10 @@
 // Names and order are a contract: fields may be added, never renamed. Unknown is null, never 0.
 
 using Document = nlohmann::ordered_json;
+
+// Unknown is null.
+Document TextOrNull(const std::string& text);
+Document CountOrNull(const std::optional<int64_t>& count);
 
 Document AlertDocument(const AlertRow& alert);
 Document AlertsDocument(const std::vector<AlertRow>& alerts);

@@ -10,16 +10,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// How much earlier than its file a run may be logged.
-constexpr milliseconds kLoggedBefore{60'000};
-
-Document TextOrNull(const std::string& text) {
-  return text.empty() ? Document(nullptr) : Document(text);
-}
-Document CountOrNull(const std::optional<int64_t>& count) {
-  return count ? Document(*count) : Document(nullptr);
-}
-
 Document ReaderOf(const ReaderRow& reader) {
   return {{"executable", TextOrNull(reader.executable)},
           {"process", TextOrNull(reader.process)},
@@ -107,8 +97,7 @@ Document GenerationsOf(const FilesInput& input, const Story& story) {
     const auto& [fact, file] = story.generations[i];
     std::optional<Time> next;
     if (i + 1 < story.generations.size()) next = story.generations[i + 1].fact->logged_at;
-    const bool gone =
-        file.change == FileChange::kDeleted || file.change == FileChange::kRenamedAway;
+    const bool gone = IsGone(file.change);
     const FactEntry* run = gone ? nullptr : RunOf(input, *fact, next);
     std::optional<int64_t> rows;
     for (const auto& [at, counted] : story.counts) {

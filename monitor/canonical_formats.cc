@@ -30,7 +30,8 @@ const std::vector<int64_t>& CanonicalFormats::SameEvents(int64_t format) {
   return entry->second;
 }
 
-int32_t FirstKeptDay(std::chrono::milliseconds retention, Time now) {
-  const auto past = std::chrono::floor<std::chrono::days>(now - retention);
-  return static_cast<int32_t>(past.time_since_epoch().count() + 1);
+bool IsKept(const CanonicalFilesConfig& files, int32_t day, Time now) {
+  if (!files.retention || day == Day::kNone) return true;
+  const auto past = std::chrono::floor<std::chrono::days>(now - *files.retention);
+  return day > past.time_since_epoch().count();
 }

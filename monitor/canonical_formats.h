@@ -31,5 +31,5 @@ class CanonicalFormats {
   std::unordered_map<int64_t, std::vector<int64_t>> same_;
 };
 
-// The first day that is still kept at `now`.
-int32_t FirstKeptDay(std::chrono::milliseconds retention, Time now);
+// Whether a day of that format is not past its retention at `now`.
+bool IsKept(const CanonicalFilesConfig& files, int32_t day, Time now);

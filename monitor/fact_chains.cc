@@ -88,25 +88,28 @@ bool FactChains::IsSegments(const FactRow& row) {
 
 // Of several logs at one time: whichever read what the last run wrote comes next, else they stand
 // in their order.
-void FactChains::AppendTied(std::vector<FactRow> tied, std::vector<FactRow>& sorted) {
+void FactChains::AppendTied(const std::vector<FactRow>& tied, std::vector<FactRow>& sorted) {
+  std::map<int64_t, std::deque<FactRow>> logs;  // each in its own order; 0: segments
+  for (const FactRow& row : tied) {
+    logs[IsSegments(row) ? 0 : PlaceOf(row, false).log].push_back(row);
+  }
   int64_t written = kUnknownCount;
   for (size_t i = sorted.size(); i-- > 0 && written == kUnknownCount;) {
     if (sorted[i].kind == FactKind::kRun) written = sorted[i].counts.written;
   }
-  while (!tied.empty()) {
-    auto next = tied.begin();
-    for (auto row = tied.begin(); row != tied.end(); ++row) {
-      const bool first_of_log = std::none_of(
-          tied.begin(), row, [&](const FactRow& other) { return other.log == row->log; });
-      const bool fits = row->kind == FactKind::kRun && row->log != 0 && !IsSegments(*row) &&
-                        written != kUnknownCount && row->counts.existing == written;
-      if (!first_of_log || !fits) continue;
-      next = row;
-      break;
-    }
-    if (next->kind == FactKind::kRun) written = next->counts.written;
-    sorted.push_back(*next);
-    tied.erase(next);
+  while (!logs.empty()) {
+    const auto fits = [&](const auto& log) {
+      const FactRow& row = log.second.front();
+      return row.kind == FactKind::kRun && row.log != 0 && written != kUnknownCount &&
+             row.counts.existing == written;
+    };
+    auto next = std::find_if(logs.begin(), logs.end(), fits);
+    if (next == logs.end()) next = logs.begin();
+    const FactRow row = next->second.front();
+    if (row.kind == FactKind::kRun) written = row.counts.written;
+    sorted.push_back(row);
+    next->second.pop_front();
+    if (next->second.empty()) logs.erase(next);
   }
 }
 
@@ -143,7 +146,7 @@ void FactChains::Sort(std::vector<FactRow>& chain) {
     while (end < order.size() && order[end].place.time == order[i].place.time) ++end;
     std::vector<FactRow> tied;
     for (; i < end; ++i) tied.push_back(chain[order[i].index]);
-    AppendTied(std::move(tied), sorted);
+    AppendTied(tied, sorted);
   }
   chain = std::move(sorted);
 }

@@ -44,7 +44,7 @@ class FactChains {
 
  private:
   bool IsSegments(const FactRow& row);
-  void AppendTied(std::vector<FactRow> tied, std::vector<FactRow>& sorted);
+  void AppendTied(const std::vector<FactRow>& tied, std::vector<FactRow>& sorted);
   // Follows a chain from its newest fact on.
   void Walk(int64_t last, std::deque<std::string>& storage,
             const std::function<void(const FactRow&)>& take);

@@ -67,11 +67,14 @@ std::optional<Actor> ActorIn(const FactDetail& detail) {
 
 std::string_view NameOf(FileChange change) { return kChanges[static_cast<size_t>(change)].second; }
 
+bool IsGone(FileChange change) {
+  return change == FileChange::kRenamedAway || change == FileChange::kDeleted;
+}
+
 std::string WriteDetail(const FileFact& fact) {
   Object object = {
       {"change", NameOf(fact.change)}, {"directory", fact.directory}, {"name", fact.name}};
-  const bool gone = fact.change == FileChange::kDeleted || fact.change == FileChange::kRenamedAway;
-  if (!gone) {
+  if (!IsGone(fact.change)) {
     object["size_bytes"] = fact.size_bytes;
     object["modified_ns"] = fact.modified_ns;
     object["born_ns"] = fact.born_ns;

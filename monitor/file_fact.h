@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,6 +23,11 @@ enum class FileChange : uint8_t {
   kUncountable,  // its rows cannot be counted
 };
 std::string_view NameOf(FileChange change);
+bool IsGone(FileChange change);
+
+// How much earlier than its file, as seen, the run that wrote it may be logged: it may say so
+// before the rename, and by a clock of its own.
+inline constexpr std::chrono::milliseconds kLoggedBefore = std::chrono::minutes(1);
 
 // Kind `file`: another generation of a path, or none any more.
 struct FileFact {

@@ -7,9 +7,6 @@
 
 namespace {
 
-// How much earlier than its file a run may be logged: before the rename, and by a log's own clock.
-constexpr int64_t kLoggedBefore = 60'000;  // ms
-
 constexpr const char* kMissing = "INSERT OR IGNORE INTO absent VALUES (?,?,?,?,?,?,0)";
 constexpr const char* kNotMissing =
     "DELETE FROM absent WHERE project = ? AND day = ? AND format = ? AND server = ?";
@@ -25,6 +22,7 @@ constexpr const char* kWithoutFile =
     "= 1)";
 constexpr const char* kScanned =
     "SELECT 1 FROM file_scan WHERE format = ? AND complete = 1 AND reason = ''";
+// The longer list of kinds is that of the index.
 constexpr const char* kMisplaced =
     "SELECT detail FROM fact WHERE project = ? AND day = ? AND format = ? AND kind IN ('file', "
     "'read', 'misplaced') AND kind = 'misplaced' ORDER BY seq DESC LIMIT 1";
@@ -32,7 +30,10 @@ constexpr const char* kMisplaced =
 constexpr const char* kDead = "INSERT OR IGNORE INTO dead_format VALUES (?, ?)";
 constexpr const char* kLiving = "DELETE FROM dead_format WHERE format = ?";
 
-int64_t ToMillis(int64_t ns) { return ns / 1'000'000; }
+// Whether a run of that logged time (Unix ms) can have written the generation.
+bool MayHaveWritten(int64_t logged_at, const KnownFile& file) {
+  return logged_at + kLoggedBefore.count() >= file.born_ns / 1'000'000;
+}
 
 // "/data/{project}/{day}.evt" of one project and day.
 std::string Filled(std::string path, const std::string& project, Day day) {
@@ -79,8 +80,9 @@ void FileLookout::SawRun(const FactRow& row, int64_t now) {
   if (!format) return;
   const std::vector<KnownFile> files = files_.Of(row.partition);
   for (KnownFile file : files) {
-    const bool later = row.logged_at + kLoggedBefore >= ToMillis(file.born_ns);
-    if (file.run == 0 && later) Explain(file, row);
+    if (file.run != 0 || !MayHaveWritten(row.logged_at, file)) continue;
+    Explain(file, {row.seq, row.logged_at});
+    files_.Put(file);
   }
   if (files.empty() && format->required && row.counts.written > 0) {
     Missing(row.partition, now, row.seq);
@@ -88,15 +90,14 @@ void FileLookout::SawRun(const FactRow& row, int64_t now) {
   if (row.counts.written == 0) NotMissing(row.partition, now, row.seq);
 }
 
-// Whether runs of the partition are logged at all; `latest`: the newest.
-bool FileLookout::ExpectsRuns(const PartitionKey& key, FactRow* latest) {
+// Nothing: no runs of the partition are logged.
+std::optional<FileLookout::LoggedRun> FileLookout::NewestRun(const PartitionKey& key) {
   const auto partition = balances_.Find(key);
-  if (!partition || partition->source == 0) return false;
+  if (!partition || partition->source == 0) return std::nullopt;
   std::deque<std::string> storage;
   const FactRow run = chains_.LatestRun(partition->balance.last, storage);
-  latest->seq = run.seq;
-  latest->logged_at = run.logged_at;
-  return run.seq != 0;
+  if (run.seq == 0) return std::nullopt;
+  return LoggedRun{run.seq, run.logged_at};
 }
 
 void FileLookout::SawGeneration(KnownFile& file, const KnownFile* before, const FactRow& row,
@@ -104,17 +105,16 @@ void FileLookout::SawGeneration(KnownFile& file, const KnownFile* before, const 
   file.run = file.unexplained_since = 0;
   NotMissing(file.partition, row.logged_at, row.seq);
   if (!watching()) return;
-  FactRow run;
-  if (!ExpectsRuns(file.partition, &run)) return;
-  const bool used = before && before->run == run.seq;
-  if (!used && run.logged_at + kLoggedBefore >= ToMillis(file.born_ns)) return Explain(file, run);
+  const auto run = NewestRun(file.partition);
+  if (!run) return;
+  const bool used = before && before->run == run->seq;
+  if (!used && MayHaveWritten(run->logged_at, file)) return Explain(file, *run);
   if (fact.change != FileChange::kFound) file.unexplained_since = row.logged_at;
 }
 
-void FileLookout::Explain(KnownFile& file, const FactRow& run) {
+void FileLookout::Explain(KnownFile& file, const LoggedRun& run) {
   file.run = run.seq;
   file.unexplained_since = 0;
-  files_.Put(file);
   ShowGeneration(file, true, run.logged_at, run.seq);
 }
 
@@ -134,7 +134,7 @@ void FileLookout::ShowGeneration(const KnownFile& file, bool explained, int64_t 
   generation.day = Day{file.partition.day};
   generation.path = files_.PathOf(file.directory) + "/" + file.name;
   for (const Finding& finding : rules_.OnGeneration(generation)) {
-    Apply(finding, {file.partition, 0, ""}, now, seq);
+    alerts_.Apply(finding, {file.partition, 0, ""}, now, seq);
   }
 }
 
@@ -160,7 +160,7 @@ void FileLookout::NotMissing(const PartitionKey& key, int64_t now, int64_t seq) 
   if (database_.changes() == 0) return;
   MissingFileObservation found;
   found.missing = false;
-  Apply(rules_.OnMissingFile(found), {key, 0, ""}, now, seq);
+  alerts_.Apply(rules_.OnMissingFile(found), {key, 0, ""}, now, seq);
 }
 
 void FileLookout::EndScan(int64_t format, Time ended_at) {
@@ -227,11 +227,8 @@ void FileLookout::ShowMissing(const CanonicalFilesConfig& format, Time now) {
   for (const auto& [key, since, seq] : absent) {
     told_.Run({Cell::Of(int64_t{key.project}), Cell::Of(int64_t{key.day}),
                Cell::Of(int64_t{key.format}), Cell::Of(int64_t{key.server})});
-    if (format.retention && key.day != Day::kNone &&
-        key.day < FirstKeptDay(*format.retention, now)) {
-      continue;
-    }
-    Apply(rules_.OnMissingFile(Describe(key, since)), {key, 0, ""}, Millis(now), seq);
+    if (!IsKept(format, key.day, now)) continue;
+    alerts_.Apply(rules_.OnMissingFile(Describe(key, since)), {key, 0, ""}, Millis(now), seq);
   }
 }
 
@@ -289,7 +286,7 @@ void FileLookout::SawRead(const FactRow& row, const ReadFact& read,
   subject.server = row.partition.server;
   const std::string& program = seen.executable.empty() ? seen.process : seen.executable;
   for (const Finding& finding : rules_.OnDeadRead(seen)) {
-    Apply(finding, {subject, 0, program}, row.logged_at, row.seq);
+    alerts_.Apply(finding, {subject, 0, program}, row.logged_at, row.seq);
   }
 }
 
@@ -307,11 +304,6 @@ void FileLookout::SawMisplaced(const FactRow& row, const MisplacedFact& fact) {
   subject.format = row.partition.format;
   subject.server = row.partition.server;
   for (const Finding& finding : rules_.OnMisplacedFile(file)) {
-    Apply(finding, {subject, 0, fact.place}, row.logged_at, row.seq);
+    alerts_.Apply(finding, {subject, 0, fact.place}, row.logged_at, row.seq);
   }
-}
-
-void FileLookout::Apply(const Finding& finding, const AlertBook::Subject& subject, int64_t now,
-                        int64_t seq) {
-  alerts_.Apply(finding, subject, now, seq);
 }

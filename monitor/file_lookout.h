@@ -55,8 +55,11 @@ class FileLookout {
   void Tick(Time now);
 
  private:
-  bool ExpectsRuns(const PartitionKey& key, FactRow* latest);
-  void Explain(KnownFile& file, const FactRow& run);
+  struct LoggedRun {
+    int64_t seq = 0, logged_at = 0;  // Unix ms
+  };
+  std::optional<LoggedRun> NewestRun(const PartitionKey& key);
+  void Explain(KnownFile& file, const LoggedRun& run);
   void ShowGeneration(const KnownFile& file, bool explained, int64_t now, int64_t seq);
   void WatchReads(Time now);
   void ShowUnexplained(const CanonicalFilesConfig& format, Time now);
@@ -67,7 +70,6 @@ class FileLookout {
   std::string FoundAt(const PartitionKey& key, const FactRow& run,
                       const std::string& expected_path);
   bool SourceIsBlind(const PartitionKey& key, int64_t now);
-  void Apply(const Finding& finding, const AlertBook::Subject& subject, int64_t now, int64_t seq);
 
   Database& database_;
   const Config& config_;

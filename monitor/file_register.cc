@@ -34,10 +34,6 @@ int64_t ChangedAt(const FileSighting& sighting) {
   return std::max(seen.born_ns, seen.modified_ns) / 1'000'000;
 }
 
-bool IsGone(FileChange change) {
-  return change == FileChange::kRenamedAway || change == FileChange::kDeleted;
-}
-
 }  // namespace
 
 FileRegister::FileRegister(Database& database, const Config& config, Names& names, FileBook& files,

@@ -68,8 +68,6 @@ class LedgerView {
                                    const std::function<void(FileRow)>& take);
   // Who has read files of a dead format, or those whose path matches (SQLite's GLOB); one of both.
   [[nodiscard]] Result<AuditRow> Audit(std::string_view format, std::string_view glob);
-  // Whether files of the format were ever looked for.
-  [[nodiscard]] Result<bool> KnowsFormat(std::string_view format);
   // At most `limit` facts after sequence `seq`, in sequence.
   [[nodiscard]] Result<void> FactsAfter(int64_t seq, int64_t limit, const TakeFact& take);
   // When it was last written; none: never.

@@ -178,15 +178,3 @@ Result<AuditRow> LedgerView::Audit(std::string_view format, std::string_view glo
   if (!ok) return tl::unexpected<Error>(ok.error());
   return audit;
 }
-
-Result<bool> LedgerView::KnowsFormat(std::string_view format) {
-  bool known = false;
-  auto ok = Read([&] {
-    known = Number(database_,
-                   "SELECT EXISTS (SELECT 1 FROM file_scan WHERE format = ?1) OR EXISTS "
-                   "(SELECT 1 FROM directory WHERE format = ?1)",
-                   {Cell::Of(NameId(format))}) > 0;
-  });
-  if (!ok) return tl::unexpected<Error>(ok.error());
-  return known;
-}

@@ -193,9 +193,12 @@ void Lookout::CompareFormats(const FactRow& row) {
     formats.written = lacking.counts.written;
     formats.other_format = names_.Text(having.partition.format);
     formats.other_written = having.counts.written;
-    const Finding finding = rules_.OnFormats(formats);
-    alerts_.Apply(finding, {lacking.partition, 0, ""}, row.logged_at, row.seq);
-    if (!finding.firing) alerts_.Apply(finding, {having.partition, 0, ""}, row.logged_at, row.seq);
+    const auto apply = [&](const PartitionKey& partition) {
+      alerts_.Apply(rules_.OnFormats(formats), {partition, 0, ""}, row.logged_at, row.seq);
+    };
+    apply(lacking.partition);
+    formats.other_written = formats.written;  // the other one lacks nothing
+    apply(having.partition);
   }
 }
 

@@ -71,7 +71,6 @@ class Lookout {
   void EndOverdue(const PartitionKey& key, const FactRow& row);
   void ShowOverdue(Time now);
   void ShowOverdue(const UnfinishedBook::Overdue& overdue, bool data_waits, Time now);
-  bool IsKept(const PartitionKey& key, Time now);
   bool IsSegments(const FactRow& row);
   std::string PreviousVersion(const FactRow& row);
   RunObservation Describe(const FactRow& row, const Booking& booking, const Balance& balance);

@@ -129,7 +129,9 @@ void Lookout::ShowOverdue(Time now) {
 
 void Lookout::ShowOverdue(const UnfinishedBook::Overdue& overdue, bool data_waits, Time now) {
   const auto& [key, wait] = overdue;
-  if (!IsKept(key, now)) return;  // else the alert that its retention has ended comes again
+  // Else the alert that its retention has ended comes again.
+  const CanonicalFilesConfig* format = formats_.Of(key.format);
+  if (format && !IsKept(*format, key.day, now)) return;
   std::deque<std::string> storage;
   const FactRow first = chains_.Row(wait.seq, storage);
   OverdueObservation run;
@@ -146,11 +148,4 @@ void Lookout::ShowOverdue(const UnfinishedBook::Overdue& overdue, bool data_wait
   if (partition.balance.alerting) return;
   partition.balance.alerting = alerts_.AnyOpen(key);  // so that its end is shown to the rules
   balances_.Put(partition);
-}
-
-// Whether the day is not past its format's retention.
-bool Lookout::IsKept(const PartitionKey& key, Time now) {
-  const CanonicalFilesConfig* format = formats_.Of(key.format);
-  if (!format || !format->retention || key.day == Day::kNone) return true;
-  return key.day >= FirstKeptDay(*format->retention, now);
 }

@@ -17,7 +17,8 @@ std::vector<std::string> Doubts(const AuditRow& server) {
   if (!server.dead) say("only reads of formats that are declared dead are watched");
   if (!server.not_watched.empty()) say("reads are not being watched: " + server.not_watched);
   if (server.blind_seconds > 0) {
-    say("nobody watched for " + std::to_string(server.blind_seconds) + " seconds");
+    say("nobody watched for " + std::to_string(server.blind_seconds) +
+        (server.blind_seconds == 1 ? " second" : " seconds"));
   }
   if (!server.scanned) say("not all files have been looked at");
   if (server.files == 0) say("no such file is known");

@@ -1,136 +1,6 @@
 #include "monitor/ledger_check.h"
-#include "monitor/ledger_view.h"
-#include "rules/audit.h"
 #include "tests/catch.h"
-#include "tests/ledger_fixture.h"
-
-namespace {
-
-constexpr int64_t kMs = 1'000'000;  // ns
-
-int64_t Nanoseconds(const std::string& at) { return Millis(ParseTime(at).value()) * kMs; }
-
-struct TestFile {
-  std::string handle = "1:aa";
-  std::string at = "2016-02-22T12:00:00Z";  // when it was written
-  int64_t size_bytes = 1000;
-  std::string project = "acme";
-  std::string day = "2016-02-22";
-  std::string renamed_to = "";
-  bool present = true;
-  int16_t files = 0;
-};
-
-// Two formats: row, which is required, counted and read by nobody; columnar, declared dead.
-class FilesFixture : public LedgerFixture {
- public:
-  FilesFixture() {
-    CanonicalFilesConfig row;
-    row.format = "row";
-    row.path = "/data/row/{project}/{day}.evt";
-    row.required = true;
-    row.recount = {"lines"};
-    config.canonical_files.push_back(row);
-    CanonicalFilesConfig dead;
-    dead.format = "columnar";
-    dead.path = "/data/columnar/{project}/{day}.parquet";
-    dead.dead_since = "2016-02-01";
-    config.canonical_files.push_back(dead);
-    watches_files = true;
-    OpenWithRules();
-  }
-
-  FileSighting Sighting(const TestFile& file) {
-    FileSighting sighting;
-    sighting.files = file.files;
-    sighting.present = file.present;
-    sighting.directory = batch.Add(Directory(file));
-    sighting.name = batch.Add(file.day + (file.files == 0 ? ".evt" : ".parquet"));
-    sighting.project = batch.Add(file.project);
-    sighting.day = ParseDay(file.day).value();
-    sighting.generation.handle = batch.Add(file.handle);
-    sighting.generation.inode = 7;
-    sighting.generation.born_ns = sighting.generation.modified_ns = Nanoseconds(file.at);
-    sighting.generation.size_bytes = file.size_bytes;
-    sighting.renamed_to = batch.Add(file.renamed_to);
-    sighting.seen_at = ParseTime(file.at).value();
-    return sighting;
-  }
-  void See(const TestFile& file) { batch.files.sightings.push_back(Sighting(file)); }
-  void SeeBy(const TestFile& file, const Actor& actor, bool opened_before = false) {
-    See(file);
-    batch.files.sightings.back().actor = static_cast<int32_t>(batch.files.actors.size());
-    batch.files.sightings.back().opened_before = opened_before;
-    batch.files.actors.push_back(actor);
-  }
-  // What was seen since `first` is all that the directory holds.
-  void List(const TestFile& file, size_t first) {
-    DirectoryListing listing;
-    listing.files = file.files;
-    listing.first = static_cast<uint32_t>(first);
-    listing.count = static_cast<uint32_t>(batch.files.sightings.size() - first);
-    listing.directory = batch.Add(Directory(file));
-    listing.modified_ns = 5;
-    listing.listed_at = ParseTime(file.at).value();
-    batch.files.listings.push_back(listing);
-  }
-  void EndScan(const std::string& at, int16_t files = 0) {
-    const Time time = ParseTime(at).value();
-    batch.files.scans.push_back({files, "", time, time});
-  }
-  void Read(const TestFile& file, const Actor& actor, bool excepted = false) {
-    FileRead read;
-    read.files = file.files;
-    read.excepted = excepted;
-    read.bytes = true;
-    read.actor = static_cast<int32_t>(batch.files.actors.size());
-    batch.files.actors.push_back(actor);
-    read.directory = batch.Add(Directory(file));
-    read.name = batch.Add(file.day + ".parquet");
-    read.project = batch.Add(file.project);
-    read.day = ParseDay(file.day).value();
-    read.first_at = read.last_at = ParseTime(file.at).value();
-    batch.files.reads.push_back(read);
-  }
-  void Count(const TestFile& file, int64_t rows, const std::string& problem = "") {
-    const FileSighting seen = Sighting(file);
-    FileCount count;
-    count.files = file.files;
-    count.directory = seen.directory;
-    count.name = seen.name;
-    count.handle = seen.generation.handle;
-    count.inode = seen.generation.inode;
-    count.born_ns = seen.generation.born_ns;
-    count.modified_ns = seen.generation.modified_ns;
-    count.size_bytes = seen.generation.size_bytes;
-    count.rows = rows;
-    count.problem = problem;
-    count.counted_at = ParseTime(file.at).value() + std::chrono::seconds(5);
-    batch.files.counts.push_back(count);
-  }
-  void CommitAt(const std::string& at) {
-    AddPositions();
-    batch.observed_at = ParseTime(at).value();
-    auto done = ledger->Commit(batch);
-    if (!done) FAIL(done.error().message);
-    batch = {};
-  }
-  void Tick(const std::string& at) { REQUIRE(ledger->Tick(ParseTime(at).value())); }
-  std::string Changes() {
-    return Rows(
-        "SELECT json_extract(detail, '$.change') FROM fact WHERE kind = 'file' ORDER BY seq");
-  }
-  std::string Firing(const std::string& rule) {
-    return Query("SELECT count(*) FROM alerts WHERE state = 'firing' AND rule = '" + rule + "'");
-  }
-
- private:
-  static std::string Directory(const TestFile& file) {
-    return (file.files == 0 ? "/data/row/" : "/data/columnar/") + file.project;
-  }
-};
-
-}  // namespace
+#include "tests/files_fixture.h"
 
 TEST_CASE("each generation of a path becomes one fact, and seeing it again none", "[files]") {
   FilesFixture t;
@@ -374,58 +244,6 @@ TEST_CASE("a read of a dead file fires at once, one alert a program", "[files]")
   CHECK(t.Firing("dead_file_read") == "0");
 }
 
-TEST_CASE("rows counted in the file itself tell a loss that no log tells", "[files]") {
-  FilesFixture t;
-  t.See({});
-  t.CommitAt(At("12:00:01"));
-  t.Count({}, 1000);
-  t.CommitAt(At("12:00:06"));
-  CHECK(t.Balance("actual") == "1000");
-  t.See({.handle = "1:bb", .at = At("13:00:00"), .size_bytes = 60});
-  t.CommitAt(At("13:00:01"));
-  const auto wanted = t.ledger->FilesToCount(ParseTime(At("13:00:03")).value(), 9);
-  REQUIRE(wanted.size() == 1);
-  CHECK(wanted[0].directory + "/" + wanted[0].name == "/data/row/acme/2016-02-22.evt");
-  t.Count({.handle = "1:bb", .at = At("13:00:00"), .size_bytes = 60}, 60);
-  t.CommitAt(At("13:00:06"));
-  CHECK(t.Balance("missing") == "940");
-  CHECK(t.Firing("file_disagrees") == "1");
-  CHECK(t.ledger->FilesToCount(ParseTime(At("14:00:00")).value(), 9).empty());
-}
-
-TEST_CASE("a count of a generation that is no more is no count", "[files]") {
-  FilesFixture t;
-  t.See({});
-  t.CommitAt(At("12:00:01"));
-  t.Count({}, 1000);
-  t.See({.handle = "1:bb", .at = At("13:00:00"), .size_bytes = 60});
-  t.CommitAt(At("13:00:01"));
-  CHECK(t.Query("SELECT count(*) FROM fact WHERE kind = 'recount'") == "0");
-}
-
-TEST_CASE("a file is not counted while its run may still be to come", "[files]") {
-  FilesFixture t;
-  t.Add({.at = At("12:00:00"), .run = "r1", .fresh = 10, .written = 10});
-  t.See({});
-  t.CommitAt(At("12:00:01"));
-  t.Count({}, 10);
-  t.See({.handle = "1:bb", .at = At("13:00:00")});
-  t.CommitAt(At("13:00:01"));
-  CHECK(t.ledger->FilesToCount(ParseTime(At("13:05:00")).value(), 9).empty());
-  t.Tick(At("13:10:01"));
-  CHECK(t.ledger->FilesToCount(ParseTime(At("13:10:01")).value(), 9).size() == 1);
-}
-
-TEST_CASE("what cannot be counted is said once and not asked for again", "[files]") {
-  FilesFixture t;
-  t.See({});
-  t.CommitAt(At("12:00:01"));
-  t.Count({}, kUnknownCount, "the footer is encrypted");
-  t.CommitAt(At("12:00:06"));
-  CHECK(t.Changes() == "found|\nuncountable|\n");
-  CHECK(t.ledger->FilesToCount(ParseTime(At("14:00:00")).value(), 9).empty());
-}
-
 TEST_CASE("directories are remembered with the time at which they were listed", "[files]") {
   FilesFixture t;
   t.See({});
@@ -462,7 +280,13 @@ TEST_CASE("formats of one run that differ are told, until a run writes the same"
   t.Add({.at = At("13:00:00"), .run = "r2", .existing = 10, .written = 10});
   t.Commit();
   CHECK(t.Firing("formats_differ") == "1");
-  t.Add({.at = At("13:00:00"), .format = "columnar", .run = "r2", .existing = 10, .written = 10});
+  t.Add({.at = At("13:00:00"), .format = "columnar", .run = "r2", .existing = 9, .written = 11});
+  t.Commit();
+  CHECK(t.Query("SELECT format FROM alerts WHERE rule = 'formats_differ' AND state = 'firing'") ==
+        "row");
+  CHECK(t.Firing("formats_differ") == "1");
+  t.Add({.at = At("14:00:00"), .run = "r3", .existing = 10, .written = 10});
+  t.Add({.at = At("14:00:00"), .format = "columnar", .run = "r3", .existing = 11, .written = 10});
   t.Commit();
   CHECK(t.Firing("formats_differ") == "0");
 }
@@ -484,48 +308,4 @@ TEST_CASE("the tables of files can be made again from the facts alone", "[files]
       CheckRebuild(t.directory / "ledger.db", t.directory / "scratch.db", t.config, *t.engine);
   REQUIRE(found);
   CHECK(*found == std::vector<std::string>());
-}
-
-TEST_CASE("an audit calls unread only what was watched without a gap through late data",
-          "[files]") {
-  FilesFixture t;
-  const auto audit = [&](const std::string& format) {
-    auto view = LedgerView::Open(t.directory / "ledger.db");
-    REQUIRE(view);
-    const auto row = view->Audit(format, "");
-    REQUIRE(row);
-    return JudgeAudit({*row});
-  };
-  const auto watch = [&](const std::string& at, const std::string& reason) {
-    for (const std::string_view source : FileSources(t.config)) {
-      SourceObservation seen{std::string(source), reason, ParseTime(at).value()};
-      seen.coverage.since = ParseTime(At("11:00:00")).value();
-      if (!reason.empty()) seen.coverage.unwatched[reason] = std::chrono::milliseconds(1);
-      REQUIRE(t.ledger->ReportSource(seen, ParseTime(at).value()));
-    }
-  };
-  CHECK(audit("columnar").verdict == Audit::Verdict::kUnknown);
-  watch(At("11:00:00"), "");
-  t.Tick(At("11:00:00"));
-  t.See({.files = 1});
-  t.See({});
-  t.EndScan(At("11:00:01"), 1);
-  t.EndScan(At("11:00:01"), 0);
-  t.Add({.at = At("12:00:00"), .run = "r1", .fresh = 10, .written = 10});
-  t.CommitAt(At("12:00:01"));
-  CHECK(audit("columnar").reasons ==
-        std::vector<std::string>{"on data-1 no run with late data has been seen since"});
-  t.Add({.at = At("13:00:00"), .run = "r2", .existing = 10, .fresh = 1, .written = 11});
-  t.CommitAt(At("13:00:01"));
-  CHECK(audit("columnar").reasons == std::vector<std::string>());
-  CHECK(audit("columnar").verdict == Audit::Verdict::kUnread);
-  // Of a format that is not declared dead no read is seen.
-  CHECK(audit("row").verdict == Audit::Verdict::kUnknown);
-  watch(At("14:00:00"), "directories cannot be watched");
-  CHECK(audit("columnar").verdict == Audit::Verdict::kUnknown);
-  Actor cat;
-  cat.executable = "/usr/bin/cat";
-  t.Read({.files = 1}, cat);
-  t.Commit();
-  CHECK(audit("columnar").verdict == Audit::Verdict::kRead);
 }

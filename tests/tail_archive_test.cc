@@ -1,34 +1,12 @@
 // Compressed rotations continue the plain log: offsets are those of the decompressed stream.
-#include <zlib.h>
-#include <zstd.h>
-
 #include <filesystem>
 
+#include "tests/compressed.h"
 #include "tests/tail_fixture.h"
 
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string Gzip(const std::string& text) {
-  z_stream stream{};
-  REQUIRE(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  std::string out(deflateBound(&stream, text.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
-std::string Zstd(const std::string& text) {
-  std::string out(ZSTD_compressBound(text.size()), '\0');
-  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
-  return out;
-}
 
 // A rotation of x.log, read to line 5000 of 10,000, while nobody watched.
 void ContinueIn(const std::string& name, const std::string& archive, bool committed_all = false) {

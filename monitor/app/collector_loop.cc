@@ -220,7 +220,7 @@ void CollectorLoop::NoteFiles() {
     const FilesStatus::Format& format = status.formats[i];
     if (format.problem.empty() || !IsAskedFor(config_.canonical_files[i])) continue;
     files.reason = format.problem;
-    files.path = format.format;
+    files.path = config_.canonical_files[i].path;
   }
   reads.reason = files.reason.empty() ? status.blind_reason : files.reason;
   reads.path = files.reason.empty() ? status.blind_path : files.path;

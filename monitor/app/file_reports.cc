@@ -43,10 +43,10 @@ void PrintAudit(const std::string& what, const Audit& audit, const Document& doc
   std::printf("  %s, %s with late data seen meanwhile\n", CountOf(audit.runs, "run").c_str(),
               CountOf(audit.late_reruns, "re-run").c_str());
   std::printf(
-      "  %s; %s not the first at its path, so that its access time proves nothing; %s by who had "
-      "read it\n",
+      "  %s; %s not the first at its path, so that its access time proves nothing; %s replaced by "
+      "who had read it\n",
       CountOf(audit.files, "file").c_str(), Grouped(audit.access_time_evidence_void).c_str(),
-      (Grouped(audit.replaced_after_read) + " replaced").c_str());
+      Grouped(audit.replaced_after_read).c_str());
   if (audit.verdict == Audit::Verdict::kUnknown) {
     for (const std::string& reason : audit.reasons) {
       std::printf("  unknown: %s\n", Printable(reason).c_str());
@@ -67,18 +67,11 @@ Result<Audit> AuditOf(std::vector<LedgerView>& ledgers, const std::string& what)
   const bool pattern = IsPattern(what);
   std::vector<AuditRow> rows;
   for (LedgerView& ledger : ledgers) {
-    if (!pattern) {
-      const auto known = ledger.KnowsFormat(what);
-      if (!known) return tl::unexpected<Error>(known.error());
-      if (!*known) continue;
-    }
     auto row = ledger.Audit(pattern ? "" : what, pattern ? what : "");
     if (!row) return tl::unexpected<Error>(row.error());
     rows.push_back(std::move(*row));
   }
-  Audit audit = JudgeAudit(rows);
-  if (rows.empty()) audit.reasons.push_back("no ledger knows files of format " + what);
-  return audit;
+  return JudgeAudit(rows);
 }
 
 // A line a generation.

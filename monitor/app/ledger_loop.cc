@@ -148,7 +148,7 @@ Result<void> LedgerLoop::Tick() {
 Result<void> LedgerLoop::CountFiles() {
   if (!counting_) return {};
   if (const auto counted = counting_->Take()) {
-    if (auto done = ledger_->Commit(*counted); !done) return tl::unexpected<Error>(done.error());
+    if (auto done = CommitOnce(*counted); !done) return done;
   }
   if (logs_read_) counting_->Ask(*ledger_);
   return {};
