@@ -7,6 +7,8 @@
 
 #include <cerrno>
 
+#include "monitor/unique_fd.h"
+
 namespace {
 
 int OpenBeneath(int directory, const std::string& below, int flags) {
@@ -23,11 +25,6 @@ int OpenBeneath(int directory, const std::string& below, int flags) {
 }
 
 }  // namespace
-
-void UniqueFd::Close() {
-  if (fd_ >= 0) close(fd_);
-  fd_ = -1;
-}
 
 FileState StateOf(const struct stat& status) {
   constexpr int64_t kSecond = 1'000'000'000;

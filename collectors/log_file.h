@@ -7,29 +7,12 @@
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
-#include <utility>
+
+#include "monitor/unique_fd.h"
 
 // Opening log files safely, and what the file system says about one. The configured directory is
 // trusted and may be a symbolic link; nothing below it may be one, since whoever writes there could
 // point the reader, which may run as root, at any file.
-
-class UniqueFd {
- public:
-  UniqueFd() = default;
-  explicit UniqueFd(int fd) : fd_(fd) {}
-  UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  UniqueFd& operator=(UniqueFd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~UniqueFd() { Close(); }
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-  void Close();
-
- private:
-  int fd_ = -1;
-};
 
 // What identifies one state of one file; two equal states need no second look.
 struct FileState {

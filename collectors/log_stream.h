@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "collectors/decompress.h"
-#include "collectors/log_file.h"
+#include "monitor/unique_fd.h"
 
 // The bytes of an open log, plain or compressed, from any offset of the decompressed stream. Both
 // classes are used by the collector thread only.

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "collectors/brief_files.h"
-#include "collectors/log_file.h"
+#include "monitor/unique_fd.h"
 
 // Wakes a reader when something happens in its directories (inotify). What it says is a hint:
 // events are merged, lost on overflow and never sent by network file systems; stat and content are

@@ -1,4 +1,4 @@
-#include "collectors/actor_lookup.h"
+#include "collectors/files/actor_lookup.h"
 
 #include <filesystem>
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "collectors/canonical_files.h"
+#include "collectors/files/canonical_files.h"
 #include "tests/store_on_disk.h"
 
 // A store watched by the collector of canonical files, and what a ledger would know of it.

@@ -1,4 +1,4 @@
-#include "collectors/canonical_files.h"
+#include "collectors/files/canonical_files.h"
 
 #include <sched.h>
 #include <sys/mount.h>
@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "collectors/privileges.h"
+#include "collectors/files/privileges.h"
 #include "tests/canonical_files_fixture.h"
 #include "tests/file_systems.h"
 

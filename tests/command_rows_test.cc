@@ -1,4 +1,4 @@
-#include "collectors/command_rows.h"
+#include "collectors/files/command_rows.h"
 
 #include <signal.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "collectors/dead_reads.h"
+#include "collectors/files/dead_reads.h"
 
 #include <sys/fanotify.h>
 

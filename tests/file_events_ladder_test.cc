@@ -3,7 +3,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#include "collectors/privileges.h"
+#include "collectors/files/privileges.h"
 #include "tests/store_on_disk.h"
 
 // What is left of file events with fewer privileges. Each in a process of its own, which gives the

@@ -1,4 +1,4 @@
-#include "collectors/file_events.h"
+#include "collectors/files/file_events.h"
 
 #include <sys/mman.h>
 #include <sys/syscall.h>

@@ -1,4 +1,4 @@
-#include "collectors/file_look.h"
+#include "collectors/files/file_look.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "collectors/file_pattern.h"
+#include "collectors/files/file_pattern.h"
 
 #include <chrono>
 #include <string>

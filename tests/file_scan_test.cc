@@ -1,4 +1,4 @@
-#include "collectors/file_scan.h"
+#include "collectors/files/file_scan.h"
 
 #include <malloc.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "collectors/line_rows.h"
+#include "collectors/files/line_rows.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "collectors/mount_table.h"
+#include "collectors/files/mount_table.h"
 
 #include "tests/catch.h"
 

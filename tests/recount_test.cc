@@ -1,4 +1,4 @@
-#include "collectors/recount.h"
+#include "collectors/files/recount.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -12,7 +12,7 @@
 #include <iostream>
 #include <string>
 
-#include "collectors/file_look.h"
+#include "collectors/files/file_look.h"
 #include "tests/catch.h"
 #include "tests/temporary_directory.h"
 

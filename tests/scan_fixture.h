@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "collectors/file_scan.h"
+#include "collectors/files/file_scan.h"
 #include "tests/catch.h"
 
 // A file scan of a directory, and what a ledger would make of what it tells.

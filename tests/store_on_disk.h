@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "collectors/file_events.h"
+#include "collectors/files/file_events.h"
 #include "tests/catch.h"
 #include "tests/temporary_directory.h"
 

@@ -8,9 +8,8 @@
 #include <optional>
 #include <vector>
 
-#include "collectors/canonical_files.h"
 #include "collectors/compaction_log.h"
-#include "collectors/log_file.h"
+#include "collectors/files/canonical_files.h"
 #include "monitor/app/ledger_loop.h"
 #include "monitor/app/source_watches.h"
 #include "monitor/batch.h"
@@ -19,6 +18,7 @@
 #include "monitor/ledger.h"
 #include "monitor/queue.h"
 #include "monitor/time.h"
+#include "monitor/unique_fd.h"
 
 // The collector thread of a session: poll(2) over what wakes the collectors, a timer and a stop
 // event; what they read fills batches, which go into the queue. Logs come first, canonical files

@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
-#include "collectors/command_rows.h"
-#include "collectors/recount.h"
+#include "collectors/files/command_rows.h"
+#include "collectors/files/recount.h"
 #include "monitor/batch.h"
 #include "monitor/config.h"
 #include "monitor/error.h"

@@ -5,7 +5,6 @@
 #include <string>
 #include <thread>
 
-#include "collectors/log_file.h"
 #include "dashboards/rollcall_metrics.h"
 #include "monitor/app/collector_loop.h"
 #include "monitor/app/ledger_loop.h"
@@ -13,6 +12,7 @@
 #include "monitor/app/status_reader.h"
 #include "monitor/config.h"
 #include "monitor/queue.h"
+#include "monitor/unique_fd.h"
 #include "rules/engine.h"
 
 // What /metrics says while the ledger cannot be written, which it cannot hold itself.

@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "collectors/file_scan.h"
+#include "collectors/files/file_scan.h"
 
 // rollcall-scan-files: makes a tree of canonical files, DIRECTORY/p12/2016-02-22.evt, or scans it
 // and prints, with tabs between them: files, seconds and processor seconds of the first pass, those

@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "collectors/file_events.h"
+#include "collectors/files/file_events.h"
 
 // rollcall-watched-reads DIRECTORY [PAIRS]: what it costs a reader that rollcall watches. The
 // reader opens a file, reads 4 KiB and closes it, over and over; once with rollcall's groups being

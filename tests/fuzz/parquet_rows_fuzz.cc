@@ -1,4 +1,4 @@
-#include "collectors/parquet_rows.h"
+#include "collectors/files/parquet_rows.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
