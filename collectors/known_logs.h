@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "collectors/log_file.h"
 #include "collectors/log_stream.h"
 #include "monitor/batch.h"
 

@@ -10,6 +10,7 @@
 #include "collectors/files/file_pattern.h"
 #include "collectors/files/line_rows.h"
 #include "collectors/files/parquet_rows.h"
+#include "collectors/log_file.h"
 
 namespace {
 
