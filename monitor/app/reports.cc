@@ -107,6 +107,9 @@ void PrintTotals(const ImpactTotals& totals) {
               CountOf(totals.project_days, "project-day").c_str(),
               CountOf(totals.projects, "project").c_str(),
               totals.events.certain ? "" : " (at least: some copies are unknown)");
+  if (totals.recoverable == 0) return;
+  std::printf("%s of them can be put back: `rollcall restore PROJECT DAY` says from where\n",
+              Grouped(totals.recoverable).c_str());
 }
 
 std::string VersionsOf(const ImpactIncident& incident) {
@@ -181,7 +184,7 @@ void PrintLosses(const Impact& impact, const Document& document) {
                          {"server", "project", "day", "format", "missing", "expected", "cause"});
   }
   PrintDocument(document, document["projects"], "table",
-                {"project", "events_missing", "events_expected", "certain"});
+                {"project", "events_missing", "events_recoverable", "events_expected", "certain"});
 }
 
 void PrintImpact(const Impact& impact, const Document& document) {
