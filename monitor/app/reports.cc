@@ -92,6 +92,8 @@ std::string NoteOf(const Document& entry) {
   if (!entry.contains("detail")) return {};
   const Document& detail = entry["detail"];
   const std::string reason = text(detail, "reason");
+  if (kind == "kept") return "what was there then: `rollcall kept` says until when";
+  if (kind == "released") return "the kept copy: " + text(detail, "reason");
   if (kind == "file" || kind == "read" || kind == "misplaced") return NoteOfFile(kind, detail);
   if (kind != "permit") return kind == "quarantined" ? reason : text(detail, "text");
   std::string note = text(detail, "kind");
