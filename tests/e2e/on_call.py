@@ -288,9 +288,22 @@ def expressions(panel):
     return own + [found for part in panel.values() for found in expressions(part)]
 
 
+def a_read_of_a_dead_file(duty, watched):
+    """Which only then has a metric of its own."""
+    watched.stop()
+    config = f"{watched.directory}/rollcall.yml"
+    write(config, replaced(read(config), (r"serving: false", "serving: false\n    dead: {since: 2016-02-01}")))
+    watched.start()
+    read(glob.glob(f"{watched.directory}/*/row/*/*.evt")[0])
+    if os.geteuid() == 0:
+        wait("the read", lambda: duty.query("rollcall_dead_file_reads_total"))
+
+
 def dashboards(duty):
     print("the dashboards for Grafana", flush=True)
     names = set(json.loads(ask(f"http://127.0.0.1:{duty.prometheus}/api/v1/label/__name__/values"))["data"])
+    if os.geteuid() != 0:
+        names.add("rollcall_dead_file_reads_total")  # only root sees reads
     files = sorted(glob.glob(f"{ROOT}/dashboards/grafana/*.json"))
     check(len(files) == 3, "there are three")
     for file in files:
@@ -346,6 +359,7 @@ def main():
         incident(duty, watched, store, f"{directory}/store/truth.json")
         silence(duty, watched, directory)
         restored(duty, watched)
+        a_read_of_a_dead_file(duty, watched)
         dashboards(duty)
         print(f"{time.monotonic() - began:.0f} s", flush=True)
     finally:
