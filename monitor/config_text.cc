@@ -110,7 +110,6 @@ std::string DescribeConfig(const Config& config, std::span<const std::string_vie
 std::vector<std::string> NotInForce(const Config& config,
                                     std::span<const std::string_view> rules_in_force) {
   std::vector<std::string> keys;
-  if (config.preserve) keys.emplace_back("preserve");
   for (const auto& [name, rule] : config.rules) {
     if (!Contains(rules_in_force, name)) keys.push_back("rules." + name);
   }

@@ -8,6 +8,7 @@
 #include "monitor/counts.h"
 #include "rules/impact_day.h"
 #include "rules/incident.h"
+#include "rules/recoverable.h"
 
 namespace {
 
@@ -155,17 +156,34 @@ int64_t AddLosses(const DayCase& day, const DayVerdict& verdict,
   return missing;
 }
 
+using KeptByDay = std::map<std::pair<std::string, std::string>, std::vector<KeptRow>>;
+
+KeptByDay ByDay(const std::vector<KeptRow>& rows) {
+  KeptByDay kept;
+  for (const KeptRow& row : rows) kept[{row.project, row.day}].push_back(row);
+  return kept;
+}
+
+const std::vector<KeptRow>& KeptOf(const DayCase& day, const KeptByDay& kept) {
+  static const std::vector<KeptRow> kNone;
+  const BalanceRow& any = *day.copies.front().balance;
+  const auto found = kept.find({any.project, any.day});
+  return found == kept.end() ? kNone : found->second;
+}
+
 using ProjectKey = std::pair<std::string, std::string>;  // project, unit
 
 // A project's days of one unit; a day that is neither lossy for customers nor uncertain is left
 // out.
-void AddDay(const DayVerdict& verdict, const DayCase& day,
+void AddDay(const DayVerdict& verdict, const DayCase& day, const std::vector<KeptRow>& kept,
             std::map<ProjectKey, ImpactProject>& projects) {
   const BalanceRow& any = *day.copies.front().balance;
   ImpactProject& project = projects[{any.project, verdict.unit}];
   project.project = any.project;
   project.unit = verdict.unit;
-  project.days.push_back({any.day, verdict.format, verdict.events});
+  project.days.push_back(
+      {any.day, verdict.format, verdict.events, RecoverableOf(day, verdict, kept)});
+  Increase(project.recoverable, project.days.back().recoverable.events.value_or(0));
   Add(verdict.events, project.events);
 }
 
@@ -177,6 +195,7 @@ std::vector<ImpactTotals> TotalsByUnit(const std::map<ProjectKey, ImpactProject>
     ++totals.projects;
     totals.project_days += static_cast<int64_t>(project.days.size());
     Add(project.events, totals.events);
+    Increase(totals.recoverable, project.recoverable);
   }
   std::vector<ImpactTotals> all;
   for (auto& [unit, totals] : units) all.push_back(std::move(totals));
@@ -216,6 +235,7 @@ void SortProjects(std::map<ProjectKey, ImpactProject>& projects, Impact& impact)
 }  // namespace
 
 Impact ComputeImpact(const ImpactInput& input, const ImpactFilter& filter) {
+  const KeptByDay kept = ByDay(input.kept);
   Impact impact;
   impact.window = filter;
   impact.as_of = input.written_at;
@@ -226,7 +246,7 @@ Impact ComputeImpact(const ImpactInput& input, const ImpactFilter& filter) {
     DayVerdict verdict = JudgeDay(day, input.formats);
     verdict.events.missing = AddLosses(day, verdict, incidents);
     if (verdict.events.missing == 0 && verdict.events.certain) continue;
-    AddDay(verdict, day, projects);
+    AddDay(verdict, day, KeptOf(day, kept), projects);
   }
   for (auto& [key, project] : projects) {
     if (input.unknown_copies.contains(project.project)) project.events.certain = false;

@@ -31,6 +31,8 @@ Result<void> ReadLedger(LedgerView& ledger, const std::set<ProjectDay>& days,
   if (!ok) return ok;
   ok = ledger.Losses(project, [&](LossRow row) { input.losses.push_back(std::move(row)); });
   if (!ok) return ok;
+  ok = ledger.KeptOf(days, [&](KeptRow row) { input.kept.push_back(std::move(row)); });
+  if (!ok) return ok;
   auto blind = ledger.Blind(project);
   if (!blind) return tl::unexpected<Error>(blind.error());
   input.blind.insert(input.blind.end(), blind->begin(), blind->end());
