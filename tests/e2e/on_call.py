@@ -278,6 +278,38 @@ def restored(duty, watched):
     check(not duty.query("rollcall_incident_active == 1"), "and nothing else is wrong")
 
 
+def inhibition(duty):
+    """Asked of Alertmanager itself, since the demo has one server and does not go blind for long."""
+    print("what holds back what", flush=True)
+
+    def alert(name, instance, severity="warning", **labels):
+        return {"labels": {"alertname": name, "job": "rollcall", "instance": instance, "severity": severity, **labels}}
+
+    alerts = [alert("RollcallBlind", "unseen", rule="blind"),
+              alert("RollcallCompactionOverdue", "unseen", rule="compaction_overdue"),
+              alert("RollcallCompactionOverdue", "seen", rule="compaction_overdue"),
+              alert("RollcallDown", "dead"), alert("RollcallLogSilent", "dead", source="compactd"),
+              alert("RollcallBlind", "dead", rule="blind"),
+              alert("RollcallCountDrop", "seen", "critical", rule="count_drop"),
+              {"labels": {"alertname": "RollcallIncident", "incident": "other", "severity": "critical"}}]
+    address = f"http://127.0.0.1:{duty.alertmanager}/api/v2/alerts"
+    request = urllib.request.Request(address, json.dumps(alerts).encode(), {"Content-Type": "application/json"})
+    urllib.request.urlopen(request, timeout=10).close()
+
+    def held_back():
+        states = {(a["labels"]["alertname"], a["labels"].get("instance", "")): a["status"]["state"]
+                  for a in json.loads(ask(address))}
+        posted = {key: states[key] for key in ((a["labels"]["alertname"], a["labels"].get("instance", "")) for a in alerts)}
+        return "unprocessed" not in posted.values() and {key for key, state in posted.items() if state == "suppressed"}
+
+    wanted = {("RollcallCompactionOverdue", "unseen"), ("RollcallLogSilent", "dead"), ("RollcallBlind", "dead"),
+              ("RollcallCountDrop", "seen")}
+    wait(f"{wanted} to be held back", lambda: held_back() == wanted)
+    check(True, "a server that cannot be seen holds back what else is said of it, and no other's; never an incident")
+    wait("the page of the other incident", lambda: any(
+        said["groupLabels"]["incident"] == "other" for said in list(duty.receiver.said["page"])))
+
+
 def expressions(panel):
     """Of a dashboard: whatever is called expr, and what variables ask for."""
     if isinstance(panel, list):
@@ -349,7 +381,7 @@ def main():
         config = f"{directory}/store/rollcall.yml"
         wait("the store", lambda: os.path.exists(config))
         write(config, replaced(read(config), (r"listen: .*", f"listen: 127.0.0.1:{port}"))
-              + "rules: {blind: {after: 1s, severity: warning}}\n")
+              + "rules: {blind: {after: 1s}}\n")
         watched = Watched(programs, options.rollcall, f"{directory}/store", port)
         watched.start()
         wait("the first scrape", lambda: duty.query('up{job="rollcall"} == 1'))
@@ -359,6 +391,7 @@ def main():
         incident(duty, watched, store, f"{directory}/store/truth.json")
         silence(duty, watched, directory)
         restored(duty, watched)
+        inhibition(duty)
         a_read_of_a_dead_file(duty, watched)
         dashboards(duty)
         print(f"{time.monotonic() - began:.0f} s", flush=True)
