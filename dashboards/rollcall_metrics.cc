@@ -40,8 +40,11 @@ void AddRuns(const RollcallStatus& status, std::vector<MetricFamily>& families) 
   };
   by_format(kCounter, "rollcall_runs_total", "Finished compaction runs seen.",
             [](const FormatStatus& format) { return format.runs; });
-  families.push_back(Single(kCounter, "rollcall_failed_runs_total", "Failed compaction runs seen.",
-                            static_cast<double>(status.failed_runs)));
+  if (status.ledger_read) {
+    families.push_back(Single(kCounter, "rollcall_failed_runs_total",
+                              "Failed compaction runs seen.",
+                              static_cast<double>(status.failed_runs)));
+  }
   by_format(kCounter, "rollcall_events_written_total", "Events that finished runs wrote.",
             [](const FormatStatus& format) { return format.events_written; });
   by_format(kGauge, "rollcall_events_missing", "Events lost and not yet put back.",
@@ -110,9 +113,11 @@ MetricFamily CappedAlerts(const RollcallStatus& status, int64_t& overflow) {
 void AddAlerts(const RollcallStatus& status, std::vector<MetricFamily>& families) {
   int64_t overflow = status.alerts_overflow;
   families.push_back(CappedAlerts(status, overflow));
-  families.push_back(Single(kGauge, "rollcall_alerts_overflow",
-                            "Series of rollcall_alert_active that the cap leaves out.",
-                            static_cast<double>(overflow)));
+  if (status.ledger_read) {
+    families.push_back(Single(kGauge, "rollcall_alerts_overflow",
+                              "Series of rollcall_alert_active that the cap leaves out.",
+                              static_cast<double>(overflow)));
+  }
   MetricFamily counts = Family(kGauge, "rollcall_alerts", "Alerts of each known rule, by state.");
   for (const RuleStatus& rule : status.rules) {
     const auto add = [&](const char* state, int64_t count) {
@@ -231,9 +236,11 @@ void AddFiles(const FilesStatistics& files, std::vector<MetricFamily>& families)
 }
 
 void AddSelf(const RollcallStatus& status, std::vector<MetricFamily>& families) {
-  families.push_back(Single(kGauge, "rollcall_ledger_head_sequence",
-                            "Sequence of the last fact committed.",
-                            static_cast<double>(status.ledger_head_sequence)));
+  if (status.ledger_read) {
+    families.push_back(Single(kGauge, "rollcall_ledger_head_sequence",
+                              "Sequence of the last fact committed.",
+                              static_cast<double>(status.ledger_head_sequence)));
+  }
   families.push_back(Single(kGauge, "rollcall_ledger_writable",
                             "Whether facts are being committed; 0 stops reading.",
                             status.ledger_writable ? 1 : 0));

@@ -94,6 +94,9 @@ struct RuleStatus {
 
 struct RollcallStatus {
   std::string version;
+  // False: not yet, and what it holds is left out. A counter that is 0 at each start would seem to
+  // count everything again.
+  bool ledger_read = false;
   std::map<std::string, FormatStatus> formats;
   std::map<std::string, SourceStatus> sources;
   std::map<std::string, double> heartbeats;  // component to seconds since 1970, of finished work
