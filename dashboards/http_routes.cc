@@ -134,6 +134,12 @@ void HttpRoutes::Post(const std::string& path, Handler handler) {
   routes_[path]["POST"] = std::move(handler);
 }
 
+std::vector<std::string> HttpRoutes::paths() const {
+  std::vector<std::string> paths;
+  for (const auto& [path, methods] : routes_) paths.push_back(path);
+  return paths;
+}
+
 HttpResponse HttpRoutes::Answer(const HttpRequest& request) const {
   HttpResponse response = Route(request);
   if (Reads(request.method)) TagBody(request, response);
@@ -164,7 +170,10 @@ HttpResponse HttpRoutes::Route(const HttpRequest& request) const {
     return ErrorResponse(403, "cross_origin", "another site's page may not ask for this");
   }
   const auto route = routes_.find(request.path);
-  if (route == routes_.end()) return ErrorResponse(404, "not_found", "there is no such path");
+  if (route == routes_.end()) {
+    if (otherwise_ && Reads(request.method)) return Call(otherwise_, request, "any other");
+    return ErrorResponse(404, "not_found", "there is no such path");
+  }
   const auto& methods = route->second;
   const auto handler = methods.find(request.method == "HEAD" ? "GET" : request.method);
   if (handler != methods.end()) return Call(handler->second, request, route->first);

@@ -42,6 +42,12 @@ struct IncidentPart {
   std::optional<Time> ends_at;
 };
 
+// How many customers and days an incident's alerts name.
+struct IncidentSize {
+  std::string incident;
+  int64_t projects = 0, project_days = 0;
+};
+
 struct OpenAlerts {
   std::string project;  // empty: of none
   std::string severity;

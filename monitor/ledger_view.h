@@ -52,6 +52,9 @@ class LedgerView {
   // BlindRow::touches and what is counted in BlindRow::projects.
   [[nodiscard]] Result<std::vector<BlindRow>> Blind(std::string_view project = {});
 
+  // The same without counting projects, which are unknown then: that looks at every partition.
+  [[nodiscard]] Result<std::vector<BlindRow>> BlindSpans();
+
   using TakeBalance = std::function<void(BalanceRow)>;
   // All balances of a project, or of every project (empty), in the order of their key.
   [[nodiscard]] Result<void> Balances(std::string_view project, const TakeBalance& take);
@@ -99,6 +102,7 @@ class LedgerView {
   [[nodiscard]] Result<std::vector<std::string>> LossyProjects();
   [[nodiscard]] Result<std::set<std::string>> ProjectsOfIncident(std::string_view incident);
   [[nodiscard]] Result<std::vector<IncidentPart>> IncidentParts();
+  [[nodiscard]] Result<std::vector<IncidentSize>> IncidentSizes();
   // The first alert of each incident.
   [[nodiscard]] Result<std::vector<AlertRow>> FirstAlerts();
   [[nodiscard]] Result<std::vector<OpenAlerts>> OpenAlertsByProject();
@@ -127,7 +131,13 @@ class LedgerView {
   // `logged_until`: of the partition, Unix ms.
   bool Retired(int64_t format, int64_t day, int64_t logged_until) const;
   std::vector<FormatRow> ReadFormats();
-  void AddGaps(std::string_view project, std::vector<BlindRow>& rows);
+  // When each project of each source was last observed throughout: an epoch a project, by source.
+  struct Observed {
+    std::map<int64_t, std::vector<int64_t>> epochs;
+    std::map<int64_t, bool> touches;  // the project asked for
+  };
+  Observed ReadObserved(std::string_view project);
+  void AddGaps(const Observed& observed, std::vector<BlindRow>& rows);
   void AddBlindAlerts(std::vector<BlindRow>& rows);
   void AddSourcesNeverRead(std::vector<BlindRow>& rows);
   std::vector<std::string> ReadNames(const char* sql);

@@ -38,6 +38,9 @@ constexpr const char* kIncidentParts =
     "max(a.ends_at) FROM alert a LEFT JOIN name server ON server.id = a.server GROUP BY "
     "a.incident, "
     "a.rule, a.state, a.severity, a.server";
+constexpr const char* kIncidentSizes =
+    "SELECT incident, count(DISTINCT nullif(project, 0)), count(DISTINCT CASE WHEN project <> 0 "
+    "THEN project * 10000000 + day END) FROM alert GROUP BY incident";
 constexpr const char* kOpenAlerts =
     "SELECT project.text, a.severity, sum(a.state = 'pending'), sum(a.state = 'firing') FROM alert "
     "a INDEXED BY alert_open LEFT JOIN name project ON project.id = a.project WHERE a.state <> "
@@ -198,6 +201,17 @@ Result<std::vector<IncidentPart>> LedgerView::IncidentParts() {
   });
   if (!ok) return tl::unexpected<Error>(ok.error());
   return parts;
+}
+
+Result<std::vector<IncidentSize>> LedgerView::IncidentSizes() {
+  std::vector<IncidentSize> sizes;
+  auto ok = Read([&] {
+    Statement rows = database_.Prepare(kIncidentSizes);
+    rows.Bind({});
+    while (rows.Step()) sizes.push_back({TextAt(rows, 0), rows.Integer(1), rows.Integer(2)});
+  });
+  if (!ok) return tl::unexpected<Error>(ok.error());
+  return sizes;
 }
 
 Result<std::vector<OpenAlerts>> LedgerView::OpenAlertsByProject() {
