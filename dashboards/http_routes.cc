@@ -141,8 +141,14 @@ std::vector<std::string> HttpRoutes::paths() const {
 }
 
 HttpResponse HttpRoutes::Answer(const HttpRequest& request) const {
+  const auto began = std::chrono::steady_clock::now();
   HttpResponse response = Route(request);
   if (Reads(request.method)) TagBody(request, response);
+  if (observer_) {
+    const auto route = routes_.find(request.path);
+    observer_(route == routes_.end() ? "-" : route->first, response.status,
+              std::chrono::steady_clock::now() - began);
+  }
   Guard(response);
   return response;
 }
