@@ -171,6 +171,8 @@ void AddFileCounts(const FilesStatistics& files, std::vector<MetricFamily>& fami
       const auto value = static_cast<double>(count);
       if (what == "present") {
         present.samples.push_back({{{"format", format}}, value});
+      } else if (what == "kept" || what == "kept_bytes") {
+        continue;
       } else if (what == "recount") {
         counted.samples.push_back({{{"format", format}}, value});
       } else if (what == "read" || what == "opened" || what == "excepted_read") {
@@ -185,9 +187,37 @@ void AddFileCounts(const FilesStatistics& files, std::vector<MetricFamily>& fami
   }
 }
 
+void AddKept(const FilesStatistics& files, std::vector<MetricFamily>& families) {
+  if (!files.kept) return;
+  MetricFamily copies = Family(kGauge, "rollcall_kept_files", "Generations that are kept.");
+  MetricFamily bytes =
+      Family(kGauge, "rollcall_kept_bytes", "Size of kept generations that were replaced.");
+  for (const std::string& format : files.kept->formats) {
+    const auto known = files.counts.find(format);
+    const auto count = [&](const char* what) {
+      if (known == files.counts.end() || !known->second.contains(what)) return 0.0;
+      return static_cast<double>(known->second.at(what));
+    };
+    copies.samples.push_back({{{"format", format}}, count("kept")});
+    bytes.samples.push_back({{{"format", format}}, count("kept_bytes")});
+  }
+  MetricFamily method = Family(kGauge, "rollcall_keep_method",
+                               "Always 1; says how generations are kept: reflink, link, none.");
+  method.samples.push_back(
+      {{{"method", files.kept->method.empty() ? "none" : files.kept->method}}, 1});
+  for (MetricFamily* family : {&copies, &bytes, &method}) families.push_back(std::move(*family));
+  families.push_back(Single(kCounter, "rollcall_kept_generations_total",
+                            "Generations of which a copy was made.",
+                            static_cast<double>(files.kept->made)));
+  families.push_back(Single(kCounter, "rollcall_keep_failures_total",
+                            "Generations of which no copy could be made.",
+                            static_cast<double>(files.kept->failed)));
+}
+
 void AddFiles(const FilesStatistics& files, std::vector<MetricFamily>& families) {
   if (files.level.empty()) return;
   AddFileCounts(files, families);
+  AddKept(files, families);
   families.push_back(ByKey(kGauge, "rollcall_files_scanned",
                            "Whether all canonical files have been looked at, and none in vain.",
                            "format", files.scanned, [](bool scanned) { return scanned ? 1 : 0; }));

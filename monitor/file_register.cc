@@ -337,7 +337,7 @@ void FileRegister::TakeKept(const Batch& batch, const KeptCopy& copy) {
   Apply(row, fact);
 }
 
-// One that was found from before, and is not what stands at its path, was replaced by then.
+// What is not what stands at its path was replaced by what does, or by the time it was found.
 void FileRegister::Apply(const FactRow& row, const KeptFact& fact) {
   KeptGeneration kept;
   kept.id = row.seq;
@@ -351,10 +351,13 @@ void FileRegister::Apply(const FactRow& row, const KeptFact& fact) {
   kept.reflink = fact.reflink;
   kept.copy = fact.copy;
   kept.kept_at = kept.replaced_at = row.logged_at;
-  kept_.Add(kept);
-  if (const auto file = files_.Find(kept.directory, kept.name)) {
-    kept_.Stands(*file, false, row.logged_at);
+  const auto file = files_.Find(kept.directory, kept.name);
+  if (file && file->present) {
+    const int64_t written_at = std::max(file->born_ns, file->modified_ns) / 1'000'000;
+    kept.replaced_at = std::max(kept.replaced_at, written_at);
   }
+  kept_.Add(kept);
+  if (file) kept_.Stands(*file, false, row.logged_at);
 }
 
 void FileRegister::TakeReleased(const Batch& batch, const ReleasedCopy& copy) {

@@ -75,6 +75,11 @@ RollcallStatus Session::status() const {
     status.files.events = files->events;
     status.files.overflows = files->overflows;
     status.files.own_events = files->own_events;
+    status.files.kept.reset();
+    if (files->kept && config_.preserve) {
+      status.files.kept = {config_.preserve->formats, files->kept->method, files->kept->made,
+                           files->kept->failed};
+    }
   }
   TellLedgerTrouble(status, config_.server, !ledger_.trouble().empty());
   return status;
