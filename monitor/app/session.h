@@ -15,8 +15,8 @@
 #include "monitor/unique_fd.h"
 #include "rules/engine.h"
 
-// What /metrics says of a ledger that cannot be written, which it cannot hold itself; once it can be,
-// that is an explicit 0.
+// What /metrics says of a ledger that cannot be written, which it cannot hold itself; once it can
+// be, that is an explicit 0.
 void TellLedgerTrouble(RollcallStatus& status, const std::string& server, bool trouble);
 
 // One life of `watch` under one configuration: a collector thread fills batches, a bounded queue
