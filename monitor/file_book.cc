@@ -34,6 +34,8 @@ constexpr const char* kTally =
     "INSERT INTO file_tally VALUES (?1,?2,?3) ON CONFLICT(format, what) DO UPDATE SET count = "
     "count + ?3";
 
+constexpr const char* kTallySum = "SELECT sum(count) FROM file_tally WHERE what = ?";
+
 Statement Select(Database& database, const char* where) {
   return database.Prepare(std::string(kSelect) + where);
 }
@@ -42,7 +44,12 @@ Cell Some(int64_t value) { return value ? Cell::Of(value) : Cell::Null(); }
 
 }  // namespace
 
-FileTally::FileTally(Database& database) : add_(database.Prepare(kTally)) {}
+FileTally::FileTally(Database& database)
+    : add_(database.Prepare(kTally)), sum_(database.Prepare(kTallySum)) {}
+
+int64_t FileTally::Sum(std::string_view what) {
+  return sum_.Bind({Cell::Of(what)}).Step() ? sum_.Integer(0) : 0;
+}
 
 void FileTally::Add(int64_t format, std::string_view what, int64_t count) {
   add_.Run({Cell::Of(format), Cell::Of(what), Cell::Of(count)});

@@ -35,9 +35,11 @@ class FileTally {
  public:
   explicit FileTally(Database& database);
   void Add(int64_t format, std::string_view what, int64_t count = 1);
+  // Over all formats.
+  int64_t Sum(std::string_view what);
 
  private:
-  Statement add_;
+  Statement add_, sum_;
 };
 
 // Tables `directory` and `file`: which canonical files there are. Owned by the ledger, its thread

@@ -186,7 +186,7 @@ void FileRegister::Apply(const FactRow& row, const FileFact& fact) {
     file.to_count = false;
     file.unexplained_since = 0;
     files_.Put(file);
-    kept_.Stands(file, false, row.logged_at);
+    kept_.Stands(file, row.logged_at, ObservedAt());
     tally_.Add(row.partition.format, "present", -1);
     return lookout_.SawGone(file, row);
   }
@@ -203,7 +203,7 @@ void FileRegister::Apply(const FactRow& row, const FileFact& fact) {
   file.to_count = format && format->recount.front() != "none";
   lookout_.SawGeneration(file, before ? &*before : nullptr, row, fact);
   files_.Put(file);
-  kept_.Stands(file, fact.change == FileChange::kRewritten, row.logged_at);
+  kept_.Stands(file, row.logged_at, ObservedAt());
 }
 
 void FileRegister::TakeRead(const Batch& batch, const FileRead& read) {
@@ -356,8 +356,9 @@ void FileRegister::Apply(const FactRow& row, const KeptFact& fact) {
     const int64_t written_at = std::max(file->born_ns, file->modified_ns) / 1'000'000;
     kept.replaced_at = std::max(kept.replaced_at, written_at);
   }
+  kept.noticed_at = ObservedAt();
   kept_.Add(kept);
-  if (file) kept_.Stands(*file, false, row.logged_at);
+  if (file) kept_.Stands(*file, row.logged_at, ObservedAt());
 }
 
 void FileRegister::TakeReleased(const Batch& batch, const ReleasedCopy& copy) {
@@ -377,10 +378,12 @@ void FileRegister::Apply(const ReleasedFact& fact) {
 }
 
 void FileRegister::SawRun(const FactRow& run) {
-  if (config_.preserve && run.kind == FactKind::kRun && run.counts.deleted > 0) {
-    kept_.Erased(run.partition, run.logged_at);
-  }
+  if (!lookout_.watching() || run.kind != FactKind::kRun || run.counts.deleted <= 0) return;
+  // A clock that is ahead is no reason to drop what will be written.
+  kept_.Erased(run.partition, std::min(run.logged_at, ObservedAt()));
 }
+
+int64_t FileRegister::ObservedAt() const { return Millis(entry_.batch->observed_at); }
 
 void FileRegister::EndScan(const ScanEnd& scan) {
   const Format format = FormatAt(scan.files);

@@ -53,6 +53,7 @@ class FileRegister {
   FactRow Row(FactKind kind, const Format& format, std::string_view project, Day day,
               int64_t logged_at);
   void Add(FactRow& row, std::string detail);
+  int64_t ObservedAt() const;  // Unix ms, of the batch
 
   void TakeSightings(const Batch& batch);
   void TakeSighting(const Batch& batch, const FileSighting& sighting);

@@ -24,13 +24,15 @@ struct KeptGeneration {
   std::string copy;
   int64_t kept_at = 0;      // Unix ms, as the next
   int64_t replaced_at = 0;  // 0: it is what stands at its path
+  int64_t noticed_at = 0;   // when that was seen, by our clock: the window begins then
   bool is_void = false;     // a hard link of a file that was rewritten in place since
 };
 
 // What may be kept, and until when.
 struct KeepBounds {
   Time now{};
-  std::chrono::milliseconds window{};  // after it was replaced
+  std::chrono::milliseconds window{};  // after it was seen to be replaced
+  bool bounds_only = false;            // leave what is over its window or erased for now
   int64_t max_bytes = 0;               // of replaced generations, 0: any
   int64_t max_files = 0;
   int64_t wanted_bytes = 0;  // to be given back to the disk
@@ -47,29 +49,30 @@ class KeptBook {
   void Add(const KeptGeneration& kept);
   void Release(const KeptGeneration& kept);
 
-  // From `at` (Unix ms) on `file` is what stands at its path, or nothing does. `rewritten`: it is
-  // the same file as before, so that a hard link of it has the new content, too.
-  void Stands(const KnownFile& file, bool rewritten, int64_t at);
+  // From `at` (Unix ms) on `file` is what stands at its path, or nothing does, as was noticed at
+  // `noticed_at`. A hard link of what was rewritten in place has the new content, too.
+  void Stands(const KnownFile& file, int64_t at, int64_t noticed_at);
   // The rows of what stands at that path were counted.
   void Counted(int64_t directory, std::string_view name, int64_t rows);
   // A run logged then (Unix ms) reports that it deleted events.
   void Erased(const PartitionKey& key, int64_t logged_at);
 
   // What is to be removed now, at most `most`: what is worth nothing, what holds deleted events,
-  // what was kept long enough; beyond the bounds the oldest, and such as an open alert needs last.
-  // Nothing of a project-day with an open alert goes for another reason than the bounds.
+  // what was kept long enough; beyond the bounds the oldest, and such as an open alert needs only
+  // while there is nothing else. Nothing of a project-day with an open alert goes for another
+  // reason than the bounds.
   std::vector<CopyToCheck> ToRelease(const KeepBounds& bounds, size_t most);
   // The next `most` after that one, by id; 0 begins.
   std::vector<CopyToCheck> After(int64_t id, size_t most);
-  int64_t files();
+  int64_t files() { return tally_.Sum("kept"); }
 
  private:
-  struct Held;
   static KeptGeneration Row(const Statement& row);
-  std::vector<Held> Replaced();
+  void AddOver(const KeepBounds& bounds, size_t most, std::vector<CopyToCheck>& chosen);
+  void AddBeyond(const KeepBounds& bounds, size_t most, std::vector<CopyToCheck>& chosen);
 
   Database& database_;
   FileTally& tally_;
-  Statement find_, add_, release_, at_path_, stands_, counted_, erased_, voided_, replaced_, after_,
-      files_;
+  Statement find_, add_, release_, at_path_, stands_, counted_, erased_, voided_, over_, oldest_,
+      after_;
 };

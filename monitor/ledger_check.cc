@@ -352,7 +352,8 @@ constexpr std::array<Derived, 15> kDerived = {{
     // Rows are counted later than some of them are replaced.
     {"kept generations",
      "SELECT k.id, d.path, name, project, day, k.format, server, inode, born_ns, k.modified_ns, "
-     "size_bytes, reflink, copy, kept_at, replaced_at, void FROM kept k JOIN directory d ON d.id = "
+     "size_bytes, reflink, copy, kept_at, replaced_at, noticed_at, void FROM kept k JOIN directory "
+     "d ON d.id = "
      "directory ORDER BY k.id"},
     {"waiting data", "SELECT * FROM waiting ORDER BY project, day, format, server"},
 }};

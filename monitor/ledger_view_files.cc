@@ -4,6 +4,7 @@
 
 #include "monitor/config.h"
 #include "monitor/file_rows.h"
+#include "monitor/kept_sql.h"
 #include "monitor/ledger_view.h"
 #include "monitor/ledger_view_cells.h"
 
@@ -16,15 +17,16 @@ constexpr const char* kFiles =
     "format ON format.id = f.format WHERE f.project = ?1 AND (?2 IS NULL OR f.day = ?2) ORDER BY "
     "f.day, 4, 5";
 
-// What is void can be seen by nobody. One minute: kLoggedBefore.
+// To be followed by kAlertIsOpen, a comma, kErasedSince, kKeptFrom and a condition. What is void
+// nobody is shown.
 constexpr const char* kKept =
     "SELECT k.id, server.text, project.text, k.day, format.text, d.path || '/' || k.name, k.copy, "
-    "k.reflink, k.size_bytes, k.rows, k.modified_ns / 1000000, k.kept_at, k.replaced_at, EXISTS "
-    "(SELECT 1 FROM alert a INDEXED BY alert_open WHERE a.project = k.project AND a.day = k.day "
-    "AND a.state <> 'resolved'), coalesce(coalesce(k.replaced_at, k.kept_at) <= e.logged_at + "
-    "60000, 0) FROM kept k JOIN directory d ON d.id = k.directory JOIN name server ON server.id = "
-    "k.server JOIN name project ON project.id = k.project JOIN name format ON format.id = k.format "
-    "LEFT JOIN erased e ON (e.project, e.day, e.format, e.server) = (k.project, k.day, k.format, "
+    "k.reflink, k.size_bytes, k.rows, k.modified_ns / 1000000, k.kept_at, k.replaced_at, "
+    "k.noticed_at, ";
+constexpr const char* kKeptFrom =
+    " FROM kept k JOIN directory d ON d.id = k.directory JOIN name server ON server.id = k.server "
+    "JOIN name project ON project.id = k.project JOIN name format ON format.id = k.format LEFT "
+    "JOIN erased e ON (e.project, e.day, e.format, e.server) = (k.project, k.day, k.format, "
     "k.server) WHERE k.void = 0 AND ";
 constexpr const char* kKeptOfProject =
     "(?1 IS NULL OR k.project = ?1) AND (?2 IS NULL OR k.day = ?2) ORDER BY 3, k.day, 6, "
@@ -83,6 +85,11 @@ std::vector<std::string> SamplePaths(Statement& samples, int64_t reader, const C
   return paths;
 }
 
+Statement PrepareKept(Database& database, const char* where) {
+  return database.Prepare(std::string(kKept) + kAlertIsOpen + ", " + kErasedSince + kKeptFrom +
+                          where);
+}
+
 int64_t Number(Database& database, const char* sql, std::initializer_list<Cell> values) {
   Statement query = database.Prepare(sql);
   return query.Bind(values).Step() ? query.Integer(0) : 0;
@@ -116,9 +123,12 @@ Result<void> LedgerView::Files(std::string_view project, std::string_view day,
 
 Result<void> LedgerView::Kept(std::string_view project, std::string_view day,
                               const std::function<void(KeptRow)>& take) {
+  const auto wanted = ParseDay(day);
+  if (wanted && !project.empty()) {
+    return KeptOf({{std::string(project), std::string(day)}}, take);
+  }
   return Read([&] {
-    const auto wanted = ParseDay(day);
-    Statement kept = database_.Prepare(std::string(kKept) + kKeptOfProject);
+    Statement kept = PrepareKept(database_, kKeptOfProject);
     kept.Bind({IdOrAll(project, NameId(project)),
                wanted ? Cell::Of(int64_t{wanted->days}) : Cell::Null()});
     GiveKept(kept, take);
@@ -128,7 +138,7 @@ Result<void> LedgerView::Kept(std::string_view project, std::string_view day,
 Result<void> LedgerView::KeptOf(const std::set<ProjectDay>& days,
                                 const std::function<void(KeptRow)>& take) {
   return Read([&] {
-    Statement kept = database_.Prepare(std::string(kKept) + kKeptOfDay);
+    Statement kept = PrepareKept(database_, kKeptOfDay);
     for (const auto& [project, text] : days) {
       const auto day = ParseDay(text);
       if (!day) continue;
@@ -159,11 +169,12 @@ void LedgerView::GiveKept(Statement& rows, const std::function<void(KeptRow)>& t
     row.modified_at = TimeAt(rows, 10).value_or(Time{});
     row.kept_at = TimeAt(rows, 11).value_or(Time{});
     row.replaced_at = TimeAt(rows, 12);
-    row.needed = rows.Integer(13) != 0;
-    row.erased = rows.Integer(14) != 0;
+    const auto noticed_at = TimeAt(rows, 13);
+    row.needed = rows.Integer(14) != 0;
+    row.erased = rows.Integer(15) != 0;
     const auto window = windows.find(row.format);
-    if (row.replaced_at && !row.needed && window != windows.end()) {
-      row.expires_at = *row.replaced_at + window->second;
+    if (noticed_at && !row.needed && window != windows.end()) {
+      row.expires_at = *noticed_at + window->second;
     }
     take(std::move(row));
   }

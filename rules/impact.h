@@ -46,7 +46,7 @@ struct ImpactCount {
 
 // A place that holds events which are missing.
 struct RecoverySource {
-  std::string kind;  // kept_generation | other_format
+  std::string kind;  // kept_generation | other_format | other_server
   std::string server, format;
   std::optional<int64_t> events;  // of those missing; unknown: its rows were not counted
   std::string copy;               // of a kept generation: where it is

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <set>
 
 #include "monitor/balance.h"
@@ -19,24 +20,34 @@ bool IsOf(const KeptRow& kept, const BalanceRow& copy) {
 // was counted in the files is as old as the count, which may have had to wait.
 bool MayHaveStood(const KeptRow& kept, const LossRow& loss) {
   if (!kept.replaced_at || kept.modified_at >= loss.at) return false;
-  if (kept.rows && *kept.rows < loss.lost) return false;
   const auto later = loss.at - *kept.replaced_at;
   const bool counted = loss.cause == NameOf(Cause::kFileDisagrees);
   return later >= -kLoggedBefore && (counted || later <= kLoggedBefore);
 }
 
-// The kept generation that a loss took the place of, of those that no earlier loss did.
-const KeptRow* StoodAt(const LossRow& loss, const std::vector<const KeptRow*>& kept,
-                       const std::set<const KeptRow*>& taken) {
-  const KeptRow* nearest = nullptr;
+// The kept generations that a loss took the place of, the nearest of each path, of those that no
+// earlier loss did. Together they held at least what was lost, or they are others.
+std::vector<const KeptRow*> StoodAt(const LossRow& loss, const std::vector<const KeptRow*>& kept,
+                                    const std::set<const KeptRow*>& taken) {
   const auto distance = [&](const KeptRow& row) {
     return std::chrono::abs(*row.replaced_at - loss.at);
   };
+  std::map<std::string, const KeptRow*> nearest;  // by path
   for (const KeptRow* row : kept) {
     if (taken.contains(row) || !MayHaveStood(*row, loss)) continue;
-    if (!nearest || distance(*row) < distance(*nearest)) nearest = row;
+    const KeptRow*& best = nearest[row->path];
+    if (!best || distance(*row) < distance(*best)) best = row;
   }
-  return nearest;
+  std::vector<const KeptRow*> stood;
+  int64_t rows = 0;
+  bool counted = true;
+  for (const auto& [path, row] : nearest) {
+    stood.push_back(row);
+    Increase(rows, row->rows.value_or(0));
+    counted = counted && row->rows.has_value();
+  }
+  if (counted && rows < loss.lost) stood.clear();
+  return stood;
 }
 
 std::vector<const KeptRow*> KeptOf(const BalanceRow& copy, const std::vector<KeptRow>& kept) {
@@ -54,16 +65,18 @@ int64_t AddKept(const LostCopy& copy, const std::vector<KeptRow>& all, ImpactRec
   int64_t events = 0;
   for (const StandingLoss& loss : copy.losses) {
     if (!loss.selected) continue;
-    const KeptRow* const stood = StoodAt(*loss.row, kept, taken);
-    if (!stood) continue;
-    taken.insert(stood);
-    RecoverySource source{"kept_generation", stood->server, stood->format,    {},
-                          stood->copy,       stood->id,     stood->expires_at};
-    if (stood->rows) {
-      source.events = std::min(loss.row->lost, *stood->rows);
-      Increase(events, *source.events);
+    int64_t left = loss.row->lost;
+    for (const KeptRow* stood : StoodAt(*loss.row, kept, taken)) {
+      taken.insert(stood);
+      RecoverySource source{"kept_generation", stood->server, stood->format,    {},
+                            stood->copy,       stood->id,     stood->expires_at};
+      if (stood->rows) {
+        source.events = std::min(left, *stood->rows);
+        left -= *source.events;
+        Increase(events, *source.events);
+      }
+      recovery.sources.push_back(std::move(source));
     }
-    recovery.sources.push_back(std::move(source));
   }
   return std::min(events, copy.balance->missing);
 }
@@ -88,7 +101,13 @@ ImpactRecovery RecoverableOf(const DayCase& day, const DayVerdict& verdict,
     const int64_t more = std::clamp<int64_t>(Held(balance) - customers_hold, 0, missing);
     if (more > 0) {
       recovery.sources.push_back(
-          {"other_format", balance.server, balance.format, more, {}, 0, std::nullopt});
+          {balance.format == verdict.format ? "other_server" : "other_format",
+           balance.server,
+           balance.format,
+           more,
+           {},
+           0,
+           std::nullopt});
     }
     const int64_t put_back = AddKept(copy, kept, recovery);
     best = std::max(best, Held(balance) + put_back - customers_hold);

@@ -1,5 +1,6 @@
 #include "collectors/files/keeper.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,7 +38,7 @@ class KeptStore {
 
   void Open() { keeper_.emplace(preserve, files_, patterns_, clock_); }
   KeeperStatus status() const { return keeper_->status(); }
-  void Tick() { keeper_->Tick(0); }
+  bool Tick() { return keeper_->Tick(0); }
 
   // As a store does it: beside, then renamed into place.
   void Replace(const std::string& text) {
@@ -105,7 +106,7 @@ TEST_CASE("a generation that is replaced is kept as it was, on each file system"
       }
       KeptStore store(system.path());
       store.Open();
-      CHECK(store.status().problem.empty());
+      CHECK(store.status().why.empty());
       store.Replace("one");
       const std::string first = store.Keep();
       REQUIRE(!first.empty());
@@ -190,11 +191,11 @@ TEST_CASE("a preserve directory that others may enter is not used", "[keeper]") 
   store.Open();
   CHECK(store.Keep().empty());
   CHECK(store.status().method.empty());
-  CHECK(store.status().problem.find("others may go in") != std::string::npos);
+  CHECK(store.status().why.find("others may go in") != std::string::npos);
   chmod(store.preserve.directory.c_str(), 0700);
   store.Tick();
   CHECK(!store.Keep().empty());
-  CHECK(store.status().problem.empty());
+  CHECK(store.status().why.empty());
 }
 
 TEST_CASE("a preserve directory that was removed is made again", "[keeper]") {
@@ -208,6 +209,7 @@ TEST_CASE("a preserve directory that was removed is made again", "[keeper]") {
   CHECK(store.Keep().empty());
   CHECK(store.status().failed == 1);
   store.Tick();
+  store.Replace("three");
   CHECK(!store.Keep().empty());
 }
 
@@ -220,7 +222,7 @@ TEST_CASE("no more copies are made than max_files", "[keeper]") {
   CHECK(!store.Keep().empty());
   store.Replace("two");
   CHECK(store.Keep().empty());
-  CHECK(store.status().problem.find("max_files") != std::string::npos);
+  CHECK(store.status().why.find("max_files") != std::string::npos);
 }
 
 TEST_CASE("a directory on another file system is said to be one", "[keeper]") {
@@ -235,7 +237,7 @@ TEST_CASE("a directory on another file system is said to be one", "[keeper]") {
   store.Open();
   store.Replace("one");
   CHECK(store.Keep().empty());
-  CHECK(store.status().problem.find("another file system") != std::string::npos);
+  CHECK(store.status().why.find("another file system") != std::string::npos);
 }
 
 TEST_CASE("a copy that would be a canonical file itself is not made", "[keeper]") {
@@ -262,27 +264,47 @@ TEST_CASE("a copy that would be a canonical file itself is not made", "[keeper]"
   fs::copy(store.path(), directory / "store/data/2016-02-22.evt");
   keeper.Keep(FileLook::Open(directory / "store/data").value(), sighting, batch);
   CHECK(batch.files.kept.empty());
-  CHECK(keeper.status().problem.find("canonical file itself") != std::string::npos);
+  CHECK(keeper.status().why.find("canonical file itself") != std::string::npos);
 }
 
 TEST_CASE("what is put back is a file of its own, and never over another", "[keeper]") {
+  const auto put_back = [](const std::string& from, const std::string& directory) {
+    struct stat status;
+    REQUIRE(stat(from.c_str(), &status) == 0);
+    const UniqueFd opened(open(directory.c_str(), O_RDONLY | O_DIRECTORY));
+    const int64_t modified_ms = status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1'000'000;
+    return PutBack({from, modified_ms, status.st_size}, opened.get(), "to");
+  };
+  MountedFileSystem other("tmpfs");
   for (const char* type : {"ext4", "xfs", "tmpfs"}) {
     MountedFileSystem system(type);
-    if (!system.problem().empty()) {
+    if (!system.problem().empty() || !other.problem().empty()) {
       WARN("SKIPPED put back on " << type << ": " << system.problem());
       continue;
     }
-    const std::string from = system.path() + "/from", to = system.path() + "/to";
+    const std::string from = system.path() + "/from";
     std::ofstream(from, std::ios::binary) << std::string(3 << 20, 'x');
-    REQUIRE(PutBack(from, to));
-    CHECK(TextOf(to) == std::string(3 << 20, 'x'));
-    std::ofstream(to, std::ios::binary | std::ios::app) << "y";
-    CHECK(fs::file_size(from) == (3 << 20));
-    const auto again = PutBack(from, to);
-    REQUIRE(!again);
-    CHECK(again.error().message.find("File exists") != std::string::npos);
-    CHECK(fs::file_size(to) == (3 << 20) + 1);
-    CHECK(!PutBack(system.path() + "/none", system.path() + "/other"));
-    CHECK(!fs::exists(system.path() + "/other"));
+    for (const std::string& into : {system.path(), other.path()}) {
+      const std::string to = into + "/to";
+      REQUIRE(put_back(from, into));
+      CHECK(TextOf(to) == std::string(3 << 20, 'x'));
+      std::ofstream(to, std::ios::binary | std::ios::app) << "y";
+      CHECK(fs::file_size(from) == (3 << 20));
+      const auto again = put_back(from, into);
+      REQUIRE(!again);
+      CHECK(again.error().message.find("File exists") != std::string::npos);
+      CHECK(fs::file_size(to) == (3 << 20) + 1);
+      fs::remove(to);
+    }
   }
+}
+
+TEST_CASE("a copy that was changed since is not put back", "[keeper]") {
+  TemporaryDirectory directory;
+  const std::string from = directory / "from";
+  std::ofstream(from) << "12345";
+  const UniqueFd opened(open((directory / "").c_str(), O_RDONLY | O_DIRECTORY));
+  CHECK(!PutBack({from, 1, 5}, opened.get(), "to"));
+  CHECK(!PutBack({directory / "none", 1, 5}, opened.get(), "to"));
+  CHECK(!fs::exists(directory / "to"));
 }

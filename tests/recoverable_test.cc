@@ -55,6 +55,7 @@ struct Incident {
     kept.day = copy.day;
     kept.format = copy.format;
     kept.copy = "/kept/" + std::to_string(kept.id);
+    kept.path = "/data/acme/1";
     kept.rows = rows;
     kept.modified_at = modified_at;
     kept.replaced_at = replaced_at;
@@ -173,4 +174,16 @@ TEST_CASE("a replica's generation counts beyond what customers have", "[recovera
   incident.Copy(1000, 400, "columnar", "b");
   incident.Lose(kNoon, 600, 600);
   CHECK(incident.Recovery().events == 600);
+}
+
+TEST_CASE("a day of several files is put back by all that stood", "[recoverable]") {
+  Incident incident;
+  incident.Copy(100, 20);
+  incident.Lose(kNoon, 80, 80);
+  incident.Keep(kNoon - minutes(60), kNoon, 50);
+  incident.Keep(kNoon - minutes(60), kNoon, 50).path = "/data/acme/2";
+  const ImpactRecovery recovery = incident.Recovery();
+  CHECK(recovery.events == 80);
+  REQUIRE(recovery.sources.size() == 2);
+  CHECK(recovery.sources[1].events == 30);
 }

@@ -102,6 +102,7 @@ bool CanonicalFiles::Fill(Batch& batch, int budget) {
   KeepSeen(seen_before, batch);
   looks_.clear();
   const bool more_kept = keeper_ && keeper_->List(batch, budget);
+  if (keeper_) keeper_->Close();
   if (!more_files) events_.WakeIn(scan_.wait());
   return before.more || more_files || more_kept;
 }
@@ -116,11 +117,12 @@ void CanonicalFiles::KeepSeen(size_t from, Batch& batch) {
   }
 }
 
+// What has been seen before has to be seen again to be kept.
 void CanonicalFiles::Preserve(const std::optional<PreserveConfig>& preserve) {
-  if (preserve == preserve_ && preserve.has_value() == keeper_.has_value()) return;
-  preserve_ = preserve;
   keeper_.reset();
-  if (preserve) keeper_.emplace(*preserve, files_, patterns_, clock_);
+  if (!preserve) return;
+  keeper_.emplace(*preserve, files_, patterns_, clock_);
+  scan_.RotateSoon();
 }
 
 void CanonicalFiles::Take(const FileHints& hints, size_t scanned_from, Batch& batch) {
@@ -263,7 +265,7 @@ FileLook* CanonicalFiles::LookOf(int16_t files) {
 }
 
 void CanonicalFiles::Tick(int64_t kept_files) {
-  if (keeper_) keeper_->Tick(kept_files);
+  if (keeper_ && keeper_->Tick(kept_files)) scan_.RotateSoon();
   events_.Tick(ticked_);
   blind_now_ = BlindNow();
   const auto now = clock_.SinceBoot();

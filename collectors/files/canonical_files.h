@@ -91,7 +91,6 @@ class CanonicalFiles {
   const Clock& clock_;
   FileEvents events_;
   FileScan scan_;
-  std::optional<PreserveConfig> preserve_;
   std::optional<Keeper> keeper_;
   FileHints ticked_;                   // what Tick() found
   std::map<int16_t, FileLook> looks_;  // open during Fill() only

@@ -59,6 +59,8 @@ class FileScan {
   bool Step(Batch& batch, int budget);
   // A pass once more, from the beginning; when one is under way, after it.
   void LookAgain() { again_ = true; }
+  // All directories are listed once more, slowly, also those that did not change.
+  void RotateSoon() { rotation_due_ = std::chrono::milliseconds(0); }
   // This directory at once, of any format, with what is new or missing beneath it.
   void Look(const std::string& directory);
 

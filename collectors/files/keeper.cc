@@ -20,6 +20,8 @@ namespace {
 constexpr mode_t kPrivate = 0700;
 // Another file, or none, is there by now, and an event will say so.
 constexpr int kChanged = -2;
+// This file can have no blocks in common with another, such as one without copy on write.
+constexpr int kNoReflink = -3;
 
 std::string ProcPath(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
 
@@ -124,44 +126,76 @@ Keeper::Keeper(const PreserveConfig& config, const std::vector<CanonicalFilesCon
   for (const CanonicalFilesConfig& format : files) {
     preserved_.push_back(Preserves(config, format.format));
   }
-  Tick(0);
+  Open();
+  Close();
+}
+
+bool Keeper::Open() {
+  if (directory_) return true;
+  const std::string why = OpenDirectory();
+  usable_ = why.empty();
+  if (usable_) return true;
+  status_.method.clear();
+  Fail(why, config_.directory);
+  return false;
 }
 
 // Nobody but its owner may go in: a copy keeps the permissions of its file, whose own directory may
-// have been what protected it, and whoever could write here could have anything removed.
-Result<void> Keeper::Open() {
-  const auto fail = [&](const std::string& why) {
-    return Fail(Error::Kind::kInput, "preserve.directory " + config_.directory + ": " + why);
-  };
-  if (mkdir(config_.directory.c_str(), kPrivate) != 0 && errno != EEXIST) {
-    return fail(std::strerror(errno));
+// have been what protected it, and whoever could write here could have anything removed. It is made
+// only on a file system with canonical files, which may not be mounted yet.
+std::string Keeper::OpenDirectory() {
+  const std::string parent = config_.directory.substr(0, config_.directory.rfind('/') + 1);
+  struct stat status, root;
+  if (stat(parent.c_str(), &status) != 0) return std::strerror(errno);
+  if (access(config_.directory.c_str(), F_OK) != 0) {
+    const bool beside = std::any_of(patterns_.begin(), patterns_.end(), [&](const auto& pattern) {
+      return stat(pattern.root().c_str(), &root) == 0 && root.st_dev == status.st_dev;
+    });
+    if (!beside) return "it would be on another file system than the files";
+    if (mkdir(config_.directory.c_str(), kPrivate) != 0) return std::strerror(errno);
   }
   UniqueFd opened(open(config_.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  struct stat status;
-  if (!opened || fstat(opened.get(), &status) != 0) return fail(std::strerror(errno));
-  if (status.st_uid != geteuid()) return fail("it belongs to another user");
+  if (!opened || fstat(opened.get(), &status) != 0) return std::strerror(errno);
+  if (status.st_uid != geteuid()) return "it belongs to another user";
   if ((status.st_mode & 077) != 0) {
-    return fail(
-        "others may go in; `chmod 700` it, since copies keep the permissions of their files");
+    return "others may go in; `chmod 700` it, since copies keep the permissions of their files";
   }
   directory_ = std::move(opened);
-  status_.problem.clear();
+  if (device_ == status.st_dev && inode_ == status.st_ino && listed_) return {};
+  device_ = status.st_dev;
+  inode_ = status.st_ino;
   reflinks_ = CanReflink(directory_.get());
   status_.method = reflinks_ ? "reflink" : "link";
+  to_list_.clear();
   for (size_t i = 0; i < files_.size(); ++i) {
     if (preserved_[i]) to_list_.push_back({static_cast<int16_t>(i), ""});
   }
+  listed_ = true;
   return {};
 }
 
-void Keeper::Tick(int64_t files) {
-  there_ = files;
-  struct stat status;
-  if (directory_ && fstat(directory_.get(), &status) == 0 && status.st_nlink > 0) return;
+void Keeper::Close() {
   directory_ = {};
   place_ = {};
-  status_.method.clear();
-  if (const auto opened = Open(); !opened) status_.problem = opened.error().message;
+}
+
+bool Keeper::Tick(int64_t files) {
+  constexpr std::chrono::minutes kTold(1);
+  const bool had_room = usable_ && there_ < config_.max_files;
+  there_ = files;
+  if (!status_.why.empty() && clock_.SinceBoot() - failed_at_ > kTold) status_.why.clear();
+  if (!usable_ && Open()) {
+    status_.method = reflinks_ ? "reflink" : "link";
+    status_.why.clear();
+  }
+  Close();
+  return !had_room && usable_ && there_ < config_.max_files;
+}
+
+void Keeper::Fail(const std::string& why, const std::string& path) {
+  status_.why = why;
+  status_.path = path;
+  failed_at_ = clock_.SinceBoot();
 }
 
 // A directory in ours, which is made where it is missing; an errno is left behind.
@@ -179,20 +213,19 @@ std::optional<int> Keeper::Place(const std::string& within) {
 }
 
 void Keeper::Keep(const FileLook& look, const FileSighting& sighting, Batch& batch) {
-  if (!directory_ || !sighting.present || !Preserved(sighting.files)) return;
-  const auto made = Make(look, sighting, batch);
-  if (made) return;
+  if (!sighting.present || !Preserved(sighting.files)) return;
+  if (!Open()) return void(++status_.failed);
+  const std::string why = Make(look, sighting, batch);
+  if (why.empty()) return;
   ++status_.failed;
-  status_.problem = made.error().message;
+  Fail(why,
+       std::string(batch.View(sighting.directory)) + "/" + std::string(batch.View(sighting.name)));
 }
 
 // What stands at the path now is kept if it is still what was seen.
-Result<void> Keeper::Make(const FileLook& look, const FileSighting& sighting, Batch& batch) {
+std::string Keeper::Make(const FileLook& look, const FileSighting& sighting, Batch& batch) {
   const std::string directory(batch.View(sighting.directory));
   const std::string name(batch.View(sighting.name));
-  const auto fail = [&](const std::string& why) {
-    return Fail(Error::Kind::kInput, directory + "/" + name + " is not kept: " + why);
-  };
   const auto files = static_cast<size_t>(sighting.files);
   const Generation& seen = sighting.generation;
   const FileStatus wanted{{}, seen.inode, seen.born_ns, seen.modified_ns, seen.size_bytes};
@@ -200,19 +233,22 @@ Result<void> Keeper::Make(const FileLook& look, const FileSighting& sighting, Ba
       Joined(files_[files].format, Below(directory, patterns_[files].root()));
   const std::string copy_name = NameOfCopy(name, wanted);
   if (IsCanonical(config_.directory + "/" + within, copy_name)) {
-    return fail("the copy would be a canonical file itself; choose another preserve.directory");
+    return "the copy would be a canonical file itself; choose another preserve.directory";
   }
   const auto place = Place(within);
-  if (!place) return fail(WhyNotKept(errno));
+  if (!place) return WhyNotKept(errno);
   if (faccessat(*place, copy_name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return {};
-  if (there_ >= config_.max_files) return fail("there are max_files copies already");
-  const int error = reflinks_ ? Reflink(look, directory, name, wanted, copy_name)
-                              : Link(look, directory, name, wanted, copy_name);
+  if (there_ >= config_.max_files) return "there are max_files copies already";
+  bool reflink = reflinks_;
+  int error = reflink ? Reflink(look, directory, name, wanted, copy_name) : kNoReflink;
+  if (error == kNoReflink) {
+    reflink = false;
+    error = Link(look, directory, name, wanted, copy_name);
+  }
   if (error == kChanged || error == EEXIST) return {};
-  if (error == ENOENT) place_ = {};  // somebody removed it
-  if (error != 0) return fail(WhyNotKept(error));
+  if (error != 0) return WhyNotKept(error);
   KeptCopy kept{sighting.files,
-                reflinks_,
+                reflink,
                 sighting.directory,
                 sighting.name,
                 sighting.project,
@@ -227,7 +263,6 @@ Result<void> Keeper::Make(const FileLook& look, const FileSighting& sighting, Ba
   batch.files.kept.push_back(kept);
   ++there_;
   ++status_.made;
-  status_.problem.clear();
   return {};
 }
 
@@ -243,7 +278,10 @@ int Keeper::Link(const FileLook& look, const std::string& directory, const std::
   if (!parent) return kChanged;
   const UniqueFd file(openat(parent->get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   if (!file || !IsStill(wanted, file.get())) return kChanged;
-  return LinkFrom(file.get(), place_.get(), copy_name);
+  const int error = LinkFrom(file.get(), place_.get(), copy_name);
+  struct stat status;
+  const bool unlinked = fstat(file.get(), &status) == 0 && status.st_nlink == 0;
+  return error == ENOENT && unlinked ? kChanged : error;
 }
 
 // It gets its name when it is whole.
@@ -254,18 +292,23 @@ int Keeper::Reflink(const FileLook& look, const std::string& directory, const st
   const UniqueFd clone(openat(place_.get(), ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
   struct stat status;
   if (!clone || fstat(file->get(), &status) != 0) return errno;
-  if (ioctl(clone.get(), FICLONE, file->get()) != 0) return errno;
-  if (!IsStill(wanted, file->get())) return kChanged;
-  // Whoever puts it back finds it as it was; verification knows it by its time.
-  const timespec times[2] = {{0, UTIME_OMIT}, status.st_mtim};
-  if (fchown(clone.get(), status.st_uid, status.st_gid) != 0 ||
-      fchmod(clone.get(), status.st_mode & 0777) != 0 || futimens(clone.get(), times) != 0) {
-    return errno;
+  if (ioctl(clone.get(), FICLONE, file->get()) != 0) {
+    const bool never = errno == EINVAL || errno == EOPNOTSUPP || errno == EXDEV || errno == ETXTBSY;
+    return never ? kNoReflink : errno;
   }
+  if (!IsStill(wanted, file->get())) return kChanged;
+  // Whoever puts it back finds it as it was, where that may be given away; verification knows it by
+  // its time.
+  const timespec times[2] = {{0, UTIME_OMIT}, status.st_mtim};
+  const bool given = fchown(clone.get(), status.st_uid, status.st_gid) == 0;
+  if (!given && errno != EPERM) return errno;
+  if (given && fchmod(clone.get(), status.st_mode & 0777) != 0) return errno;
+  if (futimens(clone.get(), times) != 0) return errno;
   return LinkFrom(clone.get(), place_.get(), copy_name);
 }
 
 bool Keeper::List(Batch& batch, int budget) {
+  if (to_list_.empty() || !Open()) return false;
   const auto before = static_cast<int64_t>(batch.files.kept.size());
   while (!to_list_.empty()) {
     if (static_cast<int64_t>(batch.files.kept.size()) - before >= budget) return true;
@@ -293,18 +336,19 @@ void Keeper::ListDirectory(const Listed& listed, Batch& batch) {
   }
 }
 
-// A link is the file itself, under another name.
+// A link is the file itself, under another name; one of a file that was rewritten is no copy.
 void Keeper::Found(const Listed& listed, const std::string& name, const struct stat& status,
                    Batch& batch) {
   const auto copy = ParseCopyName(name);
-  if (!copy) return;
+  const int64_t modified_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;
+  if (!copy || modified_ns != copy->modified_ns || status.st_size != copy->size_bytes) return;
   const FilePattern& pattern = patterns_[static_cast<size_t>(listed.files)];
   const std::string directory = Joined(pattern.root() == "/" ? "" : pattern.root(), listed.below);
   const auto match = pattern.MatchFile(directory, copy->name);
   if (!match) return;
   KeptCopy kept;
   kept.files = listed.files;
-  kept.reflink = status.st_ino != copy->inode;
+  kept.reflink = reflinks_ && (status.st_ino != copy->inode || status.st_nlink < 2);
   kept.directory = batch.Add(directory);
   kept.name = batch.Add(copy->name);
   kept.project = batch.Add(match->project);

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,7 +13,6 @@
 #include "collectors/files/file_pattern.h"
 #include "monitor/batch.h"
 #include "monitor/config.h"
-#include "monitor/error.h"
 #include "monitor/time.h"
 #include "monitor/unique_fd.h"
 
@@ -35,10 +35,10 @@ std::optional<CopyName> ParseCopyName(std::string_view name);
 
 // How well generations are being kept.
 struct KeeperStatus {
-  std::string method;   // "reflink" or "link"; empty: nothing can be kept now
-  std::string problem;  // the last that came up, a sentence; empty: none since the last success
-  int64_t made = 0;     // copies
-  int64_t failed = 0;   // generations of which none could be made
+  std::string method;     // "reflink" or "link"; empty: nothing can be kept now
+  std::string why, path;  // the last problem, and of which path; empty: none for a minute
+  int64_t made = 0;       // copies
+  int64_t failed = 0;     // generations of which none could be made
 };
 
 // Owned by the collector of canonical files, its thread only. What it cannot do it counts and says;
@@ -55,8 +55,11 @@ class Keeper {
   void Keep(const FileLook& look, const FileSighting& sighting, Batch& batch);
   // Adds copies that are there from before, some `budget` of them. False: these were all.
   bool List(Batch& batch, int budget);
-  // Opens its directory where it could not. `files`: copies that there are.
-  void Tick(int64_t files);
+  // Leaves the file system alone until it is needed again, so that it can be unmounted.
+  void Close();
+  // Looks for its directory where it could not be used. `files`: copies that there are. True: more
+  // can be kept than before.
+  bool Tick(int64_t files);
   KeeperStatus status() const { return status_; }
 
  private:
@@ -65,8 +68,11 @@ class Keeper {
     std::string below;
   };
 
-  Result<void> Open();
-  Result<void> Make(const FileLook& look, const FileSighting& sighting, Batch& batch);
+  bool Open();
+  std::string OpenDirectory();
+  void Fail(const std::string& why, const std::string& path);
+  // Why not; empty: it is kept, or there is nothing to be kept any more.
+  std::string Make(const FileLook& look, const FileSighting& sighting, Batch& batch);
   bool IsCanonical(const std::string& directory, const std::string& name) const;
   // Make that copy in `place_`; 0 or an errno or kNotAFile.
   int Link(const FileLook& look, const std::string& directory, const std::string& name,
@@ -89,6 +95,10 @@ class Keeper {
   std::vector<Listed> to_list_;  // directories
   std::string place_of_;         // what `place_` is, relative
   UniqueFd place_;
+  bool usable_ = false;              // the directory, when it was last looked at
+  bool listed_ = false;              // all that was there from before is in `to_list_` or done
+  uint64_t device_ = 0, inode_ = 0;  // of the directory
+  std::chrono::milliseconds failed_at_{};  // since boot
   KeeperStatus status_;
 };
 

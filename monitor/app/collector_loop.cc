@@ -113,7 +113,9 @@ void CollectorLoop::Preserve() {
   const auto kept = files_->status().kept;
   if (!kept) return;
   if (kept->method.empty()) {
-    spdlog::warn("generations not kept problem={}", LogWords(kept->problem));
+    kept_problem_ = kept->why;
+    spdlog::warn("generations not kept problem={} path={}", LogWords(kept->why),
+                 LogWords(kept->path));
   } else if (kept->method == "link") {
     spdlog::warn("generations kept method=link unprotected={}",
                  LogWords("a file that is rewritten or truncated in place: this file system has no "
@@ -168,9 +170,10 @@ void CollectorLoop::FillAll() {
 }
 
 bool CollectorLoop::FillFiles() {
-  const size_t before = batch_.files.sightings.size();
+  const auto seen = [this] { return batch_.files.sightings.size() + batch_.files.kept.size(); };
+  const size_t before = seen();
   const bool more = files_->Fill(batch_, kFilesAtOnce);
-  batch_bytes_ += static_cast<int64_t>(batch_.files.sightings.size() - before) * kFileBytes;
+  batch_bytes_ += static_cast<int64_t>(seen() - before) * kFileBytes;
   return more;
 }
 
@@ -249,11 +252,13 @@ void CollectorLoop::NoteFiles() {
   files_status_ = status;
 }
 
-// Once for each problem, and once when it is over.
+// Once for each problem, however many files have it, and once when it is over.
 void CollectorLoop::NoteKept(const std::optional<KeeperStatus>& kept) {
-  const std::string problem = kept ? kept->problem : "";
-  if (problem == kept_problem_) return;
-  if (!problem.empty()) spdlog::warn("generations not kept problem={}", LogWords(problem));
-  if (problem.empty()) spdlog::info("generations kept again");
-  kept_problem_ = problem;
+  const std::string why = kept ? kept->why : "";
+  if (why == kept_problem_) return;
+  if (!why.empty()) {
+    spdlog::warn("generations not kept problem={} path={}", LogWords(why), LogWords(kept->path));
+  }
+  if (why.empty()) spdlog::info("generations kept again");
+  kept_problem_ = why;
 }

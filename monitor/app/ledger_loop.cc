@@ -78,6 +78,7 @@ bool LedgerLoop::CommitPatiently(const Batch& batch) {
       return true;
     }
     if (stopping()) return false;
+    KeepFiles();
     pollfd stop{stop_event_, POLLIN, 0};
     poll(&stop, 1, static_cast<int>(kTick.count()));
     if (stopping()) return false;
@@ -133,11 +134,11 @@ Result<void> LedgerLoop::OpenLedger() {
 }
 
 Result<void> LedgerLoop::Tick() {
+  KeepFiles();
   if (auto ok = MakeWritable(); !ok) return ok;
   TakeInbox();
   if (auto ok = ReportSources(); !ok) return ok;
   if (auto ok = CountFiles(); !ok) return ok;
-  if (auto ok = KeepFiles(); !ok) return ok;
   return ledger_->Tick(clock_.Now());
 }
 
@@ -151,13 +152,11 @@ Result<void> LedgerLoop::CountFiles() {
   return {};
 }
 
-Result<void> LedgerLoop::KeepFiles() {
-  if (!keeping_) return {};
-  if (const auto released = keeping_->Tick(*ledger_)) {
-    if (auto done = CommitOnce(*released); !done) return done;
-  }
-  kept_files_ = ledger_->kept_files();
-  return {};
+// Also while the ledger's disk is full, which is when copies have to go.
+void LedgerLoop::KeepFiles() {
+  if (!keeping_ || !ledger_) return;
+  if (const auto released = keeping_->Tick(*ledger_, logs_read_)) (void)CommitOnce(*released);
+  if (ledger_) kept_files_ = ledger_->kept_files();
 }
 
 void LedgerLoop::TakeInbox() {

@@ -63,7 +63,7 @@ class LedgerLoop {
   void TakeInbox();
   Result<void> ReportSources();
   Result<void> CountFiles();
-  Result<void> KeepFiles();
+  void KeepFiles();
   void Note(const Result<void>& done);
 
   const Config& config_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <utility>
@@ -31,26 +33,28 @@ Result<std::vector<KeptRow>> ReadKept(std::vector<LedgerView>& ledgers, const st
   return kept;
 }
 
-// How many of the events that the day's customer misses each generation holds.
-Result<std::map<Source, std::optional<int64_t>>> HoldersOf(Ledgers& ledgers,
-                                                           const RestoreOptions& options,
-                                                           ImpactDay& missed) {
+// What the day's customer misses, and how many of these events each generation holds.
+struct Missed {
+  ImpactDay day;
+  std::map<Source, std::optional<int64_t>> holders;
+};
+
+Result<Missed> MissedOn(Ledgers& ledgers, const RestoreOptions& options) {
   ImpactFilter filter;
   filter.project = options.project;
-  std::vector<FormatRow> formats;
   auto input = ReadImpactInput(ledgers.views, filter, {});
   if (!input) return tl::unexpected<Error>(input.error());
-  std::map<Source, std::optional<int64_t>> holders;
+  Missed missed;
   for (const ImpactProject& project : ComputeImpact(*input, filter).projects) {
     for (const ImpactDay& day : project.days) {
       if (day.day != options.day) continue;
-      missed = day;
+      missed.day = day;
       for (const RecoverySource& source : day.recoverable.sources) {
-        if (source.kept != 0) holders[{source.server, source.kept}] = source.events;
+        if (source.kept != 0) missed.holders[{source.server, source.kept}] = source.events;
       }
     }
   }
-  return holders;
+  return missed;
 }
 
 const CanonicalFilesConfig* FormatOf(const Config& config, const std::string& format) {
@@ -60,21 +64,45 @@ const CanonicalFilesConfig* FormatOf(const Config& config, const std::string& fo
   return found == config.canonical_files.end() ? nullptr : &*found;
 }
 
+struct Destination {
+  std::string directory, name;
+  UniqueFd opened;  // the directory
+  std::string path() const { return directory + "/" + name; }
+};
+
+// Nobody who may write beneath the root of a format leads the way elsewhere.
+tl::expected<UniqueFd, int> OpenBeneathRoot(const std::string& directory,
+                                            const CanonicalFilesConfig* files) {
+  const auto pattern = files ? FilePattern::Parse(files->path) : tl::unexpected<Error>(Error{});
+  const auto look = FileLook::Open(pattern ? pattern->root() : directory);
+  if (!look) return tl::unexpected(look.error());
+  return look->OpenToList(directory);
+}
+
 // Beside the canonical file, under a name that is no canonical one: what is read as one would be
 // counted twice.
-Result<std::string> DestinationOf(const KeptRow& kept, const std::string& to,
+Result<Destination> DestinationOf(const KeptRow& kept, const std::string& to,
                                   const Config& config) {
   const size_t slash = kept.path.rfind('/');
-  const std::string directory = to.empty() ? kept.path.substr(0, slash) : to;
-  const std::string name = kept.path.substr(slash + 1) + ".restored-" + std::to_string(kept.id);
+  Destination into;
+  into.directory = kept.path.substr(0, slash);
+  into.name = kept.path.substr(slash + 1) + ".restored-" + std::to_string(kept.id);
+  std::error_code failed;
+  if (!to.empty()) into.directory = std::filesystem::canonical(to, failed).string();
+  if (failed) return Fail(Error::Kind::kUsage, to + ": " + failed.message());
   for (const CanonicalFilesConfig& files : config.canonical_files) {
     const auto pattern = FilePattern::Parse(files.path);
-    if (!pattern || !pattern->MatchFile(directory, name)) continue;
-    return Fail(Error::Kind::kUsage, directory + "/" + name + " would itself be a canonical file " +
-                                         "of format " + files.format +
-                                         "; choose another directory with --to");
+    if (!pattern || !pattern->MatchFile(into.directory, into.name)) continue;
+    return Fail(Error::Kind::kUsage, into.path() + " would itself be a canonical file of format " +
+                                         files.format + "; choose another directory with --to");
   }
-  return directory + "/" + name;
+  auto opened =
+      OpenBeneathRoot(into.directory, to.empty() ? FormatOf(config, kept.format) : nullptr);
+  if (!opened) {
+    return Fail(Error::Kind::kInput, into.directory + ": " + std::strerror(opened.error()));
+  }
+  into.opened = std::move(*opened);
+  return into;
 }
 
 RowCount CountIn(const std::string& path, const CanonicalFilesConfig* files) {
@@ -104,29 +132,31 @@ RowCount CountIn(const std::string& path, const CanonicalFilesConfig* files) {
 
 RestoredFile RestoreOne(const KeptRow& kept, const RestoreOptions& options, const Config& config) {
   RestoredFile restored{kept, {}, {}, {}, false};
-  auto to = DestinationOf(kept, options.to, config);
-  if (to) restored.path = *to;
-  const auto written = to ? PutBack(kept.copy, *to) : tl::unexpected<Error>(to.error());
+  const auto into = DestinationOf(kept, options.to, config);
+  if (into) restored.path = into->path();
+  const int64_t modified_ms = kept.modified_at.time_since_epoch().count();
+  const auto written =
+      into ? PutBack({kept.copy, modified_ms, kept.size_bytes}, into->opened.get(), into->name)
+           : tl::unexpected<Error>(into.error());
   if (!written) {
     restored.problem = written.error().message;
     return restored;
   }
   restored.written = true;
-  RowCount count = CountIn(*to, FormatOf(config, kept.format));
+  RowCount count = CountIn(restored.path, FormatOf(config, kept.format));
   restored.problem = std::move(count.problem);
   if (restored.problem.empty()) restored.rows = count.rows;
   return restored;
 }
 
-Result<std::vector<KeptRow>> Chosen(const std::vector<KeptRow>& kept,
-                                    const std::map<Source, std::optional<int64_t>>& holders,
+Result<std::vector<KeptRow>> Chosen(const std::vector<KeptRow>& kept, const Missed& missed,
                                     const RestoreOptions& options) {
   std::vector<KeptRow> chosen;
   std::set<int64_t> found;
   for (const KeptRow& row : kept) {
     const bool asked = std::find(options.generations.begin(), options.generations.end(), row.id) !=
                        options.generations.end();
-    if (!asked && !(options.missing && holders.contains({row.server, row.id}))) continue;
+    if (!asked && !(options.missing && missed.holders.contains({row.server, row.id}))) continue;
     if (!found.insert(row.id).second) {
       return Fail(Error::Kind::kUsage, "generation " + std::to_string(row.id) +
                                            " is on several servers; say which with --server");
@@ -142,23 +172,23 @@ Result<std::vector<KeptRow>> Chosen(const std::vector<KeptRow>& kept,
 }
 
 // What could be restored, and what for.
-void ListChoices(const std::vector<KeptRow>& kept,
-                 const std::map<Source, std::optional<int64_t>>& holders, const ImpactDay& missed,
+void ListChoices(const std::vector<KeptRow>& kept, const Missed& missed,
                  const RestoreOptions& options) {
-  if (missed.events.missing == 0) {
+  if (missed.day.events.missing == 0) {
     std::printf("no events of %s on %s are known to be missing\n\n",
                 Printable(options.project).c_str(), options.day.c_str());
   } else {
-    const auto& events = missed.recoverable.events;
+    const auto& events = missed.day.recoverable.events;
     std::printf("%s events of %s on %s are missing; %s of them can be put back\n\n",
-                Grouped(missed.events.missing).c_str(), Printable(options.project).c_str(),
+                Grouped(missed.day.events.missing).c_str(), Printable(options.project).c_str(),
                 options.day.c_str(), events ? Grouped(*events).c_str() : "nobody knows how many");
   }
   Document rows = KeptDocument(kept);
   for (Document& row : rows) {
     const auto holder =
-        holders.find({row["server"].get<std::string>(), row["generation"].get<int64_t>()});
-    row["holds_missing"] = holder == holders.end() ? Document(0) : CountOrNull(holder->second);
+        missed.holders.find({row["server"].get<std::string>(), row["generation"].get<int64_t>()});
+    row["holds_missing"] =
+        holder == missed.holders.end() ? Document(0) : CountOrNull(holder->second);
   }
   PrintDocument(rows, rows, "table",
                 {"generation", "holds_missing", "rows", "replaced_at", "expires_at", "format",
@@ -225,9 +255,8 @@ int Restore(const Settings& settings, const RestoreOptions& options) {
     return Report({Error::Kind::kInput,
                    "no generation of " + options.project + " on " + options.day + " is kept"});
   }
-  ImpactDay missed;
-  const auto holders = HoldersOf(*ledgers, options, missed);
-  if (!holders) return Report(holders.error());
+  const auto missed = MissedOn(*ledgers, options);
+  if (!missed) return Report(missed.error());
   if (options.generations.empty() && !options.missing) {
     if (settings.format != "table") {
       const Document document = KeptDocument(*kept);
@@ -235,11 +264,11 @@ int Restore(const Settings& settings, const RestoreOptions& options) {
           document, document, settings.format,
           {"generation", "rows", "replaced_at", "expires_at", "format", "server", "path"});
     } else {
-      ListChoices(*kept, *holders, missed, options);
+      ListChoices(*kept, *missed, options);
     }
     return kDone;
   }
-  const auto chosen = Chosen(*kept, *holders, options);
+  const auto chosen = Chosen(*kept, *missed, options);
   if (!chosen) return Report(chosen.error());
   if (chosen->empty()) {
     return Report({Error::Kind::kInput, "no kept generation holds events that are missing"});
