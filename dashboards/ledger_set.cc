@@ -13,6 +13,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kPatience{200};      // with an `ingest` that fills a ledger
 constexpr milliseconds kNotAgainFor{1000};  // after a failure
+constexpr milliseconds kExamination{2000};
 constexpr size_t kMostIdle = 64;
 
 std::optional<LedgerSet::Stamp> StampOf(const std::string& path) {
@@ -56,6 +57,7 @@ LedgerSet::Loan::Loan(Loan&& other) noexcept
     : views(std::move(other.views)),
       statuses(std::move(other.statuses)),
       changed(other.changed),
+      generation(other.generation),
       lender_(std::exchange(other.lender_, nullptr)),
       opened_(std::move(other.opened_)) {}
 
@@ -88,6 +90,8 @@ LedgerSet::Loan LedgerSet::Borrow(Moment deadline) {
   }
   for (const std::string& path : *files) Add(loan, path, deadline);
   DropCopies(loan);
+  if (loan.changed) ++generation_;
+  loan.generation = generation_;
   return loan;
 }
 
@@ -100,8 +104,10 @@ void LedgerSet::Add(Loan& loan, const std::string& path, Moment deadline) {
     loan.statuses.push_back(std::move(failed));
     return;
   }
-  ledger->view.ReadUntil(deadline);
+  // A question that comes late must not make a ledger look unreadable.
+  ledger->view.ReadUntil(std::chrono::steady_clock::now() + kExamination);
   auto status = Examine(*ledger, loan.changed);
+  ledger->view.ReadUntil(deadline);
   if (!status) {
     failed.problem = status.error().message;
     loan.statuses.push_back(std::move(failed));

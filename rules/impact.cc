@@ -176,8 +176,7 @@ using ProjectKey = std::pair<std::string, std::string>;  // project, unit
 // A project's days of one unit; a day that is neither lossy for customers nor uncertain is left
 // out.
 void AddDay(const DayVerdict& verdict, const DayCase& day, const std::vector<KeptRow>& kept,
-            bool details,
-            std::map<ProjectKey, ImpactProject>& projects) {
+            bool details, std::map<ProjectKey, ImpactProject>& projects) {
   const BalanceRow& any = *day.copies.front().balance;
   ImpactProject& project = projects[{any.project, verdict.unit}];
   project.project = any.project;

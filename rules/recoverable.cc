@@ -22,7 +22,8 @@ bool MayHaveStood(const KeptRow& kept, const LossRow& loss) {
   if (!kept.replaced_at || kept.modified_at >= loss.at) return false;
   const auto later = loss.at - *kept.replaced_at;
   const bool counted = loss.cause == NameOf(Cause::kFileDisagrees);
-  return later >= -kLoggedBefore && (counted || later <= kLoggedBefore);
+  if (counted) return later.count() >= 0;
+  return std::chrono::abs(later) <= kLoggedBefore;
 }
 
 // The kept generations that a loss took the place of, the nearest of each path, of those that no
