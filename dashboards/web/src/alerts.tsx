@@ -56,7 +56,7 @@ export function AlertsView(): JSX.Element {
         <a href={address(Object.fromEntries([...filters, 'state', 'severity', 'since', 'until', 'q', 'cursor'].map((name) => [name, null])))}>Show all</a>
       </form>
       {span !== null && <TimeChart curves={[]} lanes={lanesOf(entries, Math.min(span.until, now)).filter((lane) => lane.name === 'Alerts')}
-        span={span} unit="" says={says} />}
+        span={span} heading="" says={says} />}
       <Table caption="Alerts, the newest first" columns={alertColumns} rows={rows} rowKey={(row, i) => `${row.rule} ${i}`}
         tone={(row) => row.state} empty="No alert is like that." />
       <Pages next={answer.data?.next ?? null} what="alerts" />

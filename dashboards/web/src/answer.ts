@@ -57,8 +57,8 @@ function missing(summary: Summary, doubts: string[], now: number): Verdict {
   return {
     tone: 'missing', short: `${amounts} missing`,
     headline: `${least}${amounts} ${totals.events_missing === 1 && units.length === 1 ? 'is' : 'are'} missing.`,
-    detail: `${percent(totals.events_missing, totals.events_expected)} of ${plural(totals.project_days, 'day')} of ` +
-      `${plural(totals.projects, 'project')}${since}.`,
+    detail: `${percent(totals.events_missing, totals.events_expected)} of what ${plural(totals.projects, 'project')} should have on ` +
+      `${plural(totals.project_days, 'project-day')}${since}.`,
     doubts,
   };
 }

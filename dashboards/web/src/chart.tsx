@@ -11,16 +11,16 @@ import { count, visible } from './text';
 const palette = 6;  // .curve-0 to .curve-5 in style.css
 const height = 150;
 
-export function TimeChart({ curves, lanes, span, unit, says }: {
-  curves: Curve[]; lanes: Lane[]; span: Span; unit: string; says: string;
+export function TimeChart({ curves, lanes, span, heading, says }: {
+  curves: Curve[]; lanes: Lane[]; span: Span; heading: string; says: string;
 }): JSX.Element {
   const { times } = usePage();
   const width = span.until - span.since;
   return <figure class="chart">
     <figcaption>{says}</figcaption>
     {curves.length > 0 && <>
-      <p class="legend" aria-hidden="true"><span class="axis-name">{visible(unit)} held by</span>{curves.slice(0, 12).map((curve, i) =>
-        <span key={curve.name} class={`curve-${i % palette}`}><i /><bdi>{visible(curve.name, 40)}</bdi></span>)}
+      <p class="legend" aria-hidden="true"><span class="axis-name">{heading}</span>{curves.slice(0, 12).map((curve, i) =>
+        <span key={curve.name} class={`curve-${i % palette}`}><i /><bdi>{visible(curve.name, 60)}</bdi></span>)}
         {curves.length > 12 && <span>and {count(curves.length - 12)} more</span>}</p>
       <Curves curves={curves} span={span} />
     </>}
@@ -33,7 +33,7 @@ export function TimeChart({ curves, lanes, span, unit, says }: {
             title={mark.marks > 1 ? `${mark.text} (and ${mark.marks - 1} more)` : mark.text} />)}</div>
       </div>)}
       <div class="lane axis" aria-hidden="true"><span class="lane-name">{times === 'local' ? 'local' : 'UTC'}</span>
-        <div class="track">{ticksOf(span.since, span.until, 6).map((at) =>
+        <div class="track">{ticksOf(span.since, span.until - 0.07 * width, 6).map((at) =>
           <span key={at} class="tick" style={{ left: `${(100 * (at - span.since)) / width}%` }}
             title={formatTime(at, times, at, true)}>{formatTick(at, width, times)}</span>)}</div>
       </div>
@@ -60,7 +60,7 @@ function Curves({ curves, span }: { curves: Curve[]; span: Span }): JSX.Element 
       return color;
     };
     const chart = new uPlot({
-      width: element.clientWidth, height, legend: { show: false }, padding: [6, 0, 0, 0],
+      width: element.clientWidth, height, legend: { show: false }, padding: [6, 0, 6, 0],
       cursor: { points: { show: false }, y: false, drag: { x: true, y: false, setScale: false } },
       scales: { x: { time: false }, y: { range: (_, __, top) => [0, Math.max(1, top * 1.08)] } },
       axes: [

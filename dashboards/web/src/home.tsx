@@ -5,7 +5,7 @@ import { adviceFor, answerOf } from './answer';
 import { alertColumns, incidentColumns, projectColumns } from './columns';
 import type { Alert, Incident, Project, Server, Summary } from './documents';
 import { api, usePage } from './page';
-import { Choice, Count, Download, Name, Pages, Panel, State, Table, When } from './parts';
+import { Choice, Count, Download, Name, Pages, Panel, State, Table, When, type Column } from './parts';
 import { ServerList } from './servers';
 import { causeText, count, plural, ruleText } from './text';
 
@@ -104,10 +104,15 @@ function Projects(): JSX.Element {
     note={q ? <>whose name contains <Name text={q} most={40} /></> : undefined}
     tools={<><Choice name="verdict" label="State" values={[[null, 'All'], ['firing', 'Firing'], ['unknown', 'Unknown']]} />
       <Download name="projects" columns={projectColumns} rows={rows} document={rows} /></>}>
-    <Table caption="Projects, worst first" columns={projectColumns} rows={rows} rowKey={(row) => `${row.project} ${row.unit}`}
+    <Table caption="Projects, worst first" columns={columnsFor(rows)} rows={rows} rowKey={(row) => `${row.project} ${row.unit}`}
       tone={(row) => row.verdict} empty={q || verdict ? 'No project is like that.' : 'No project is known yet.'} />
     <Pages next={answer.data?.next ?? null} what="projects" />
   </Panel>;
+}
+
+// Where every copy is known, a column of zeros says nothing.
+export function columnsFor(rows: Project[]): Column<Project>[] {
+  return projectColumns.filter(({ name }) => name !== 'unknown copies' || rows.some((row) => row.unknown_copies > 0));
 }
 
 // What fires and is not about counts would otherwise only be seen inside an incident.

@@ -5,7 +5,7 @@ import { adviceFor } from './answer';
 import { TimeChart } from './chart';
 import { alertColumns, projectColumns } from './columns';
 import type { Alert, Incident, Project } from './documents';
-import { Runbook, Through } from './home';
+import { columnsFor, Runbook, Through } from './home';
 import { lanesOf, spanOf, type Curve } from './lanes';
 import { api, usePage } from './page';
 import { Choice, Count, Download, Name, Pages, Panel, State, Table, When } from './parts';
@@ -46,7 +46,8 @@ function Facts({ incident }: { incident: Incident }): JSX.Element {
       <div><dt>Began</dt><dd><When at={incident.starts_at} /></dd></div>
       <div><dt>Newest alert</dt><dd><When at={incident.last_at} /></dd></div>
       <div><dt>Ended</dt><dd>{incident.ends_at === null ? 'open' : <When at={incident.ends_at} />}</dd></div>
-      <div><dt>Alerts</dt><dd>{count(incident.alerts.firing)} firing, {count(incident.alerts.pending)} pending, {count(incident.alerts.resolved)} resolved</dd></div>
+      <div><dt>Alerts</dt><dd>{(['firing', 'pending', 'resolved'] as const).filter((state) => incident.alerts[state] > 0)
+        .map((state) => `${count(incident.alerts[state])} ${state}`).join(', ')}</dd></div>
       <div class="long"><dt>Servers</dt><dd>{incident.servers.map((server, i) => <>{i > 0 && ', '}<Name text={server} most={60} /></>)}</dd></div>
     </dl>
     <p class="actions"><Runbook path={incident.runbook} /><SilenceLink incident={incident.id} /></p>
@@ -76,7 +77,7 @@ function Spread({ id }: { id: string }): JSX.Element {
     <Choice name="state" label="State" values={[[null, 'All'], ['firing', 'Firing'], ['resolved', 'Resolved']]} />
     <RangeChoice /><Download name={`incident-${id}`} columns={alertColumns} rows={alerts} document={alerts} /></>}>
     {span !== null && <TimeChart curves={[spreadOf(entries.map((entry) => entry.at))]} lanes={lanesOf(entries, span.until).filter((lane) => lane.name === 'Alerts')}
-      span={span} unit="alerts so far" says={says} />}
+      span={span} heading="alerts so far, of" says={says} />}
     <Table caption="Alerts of this incident" columns={alertColumns.filter(({ name }) => name !== 'incident')} rows={alerts.slice(0, 200)}
       rowKey={(row, i) => `${row.rule} ${i}`} empty="No alert in this range." />
     {alerts.length > 200 && <p class="note">The newest 200 of {more ? 'more than ' : ''}{count(alerts.length)}; the download has {more ? 'the newest ' : 'all '}{count(alerts.length)}.</p>}
@@ -94,7 +95,7 @@ function Hit({ id }: { id: string }): JSX.Element {
   const rows = answer.data?.data ?? [];
   return <Panel id="hit" title="Whom it hits" answers={[answer]}
     tools={<Download name={`incident-${id}-projects`} columns={projectColumns} rows={rows} document={rows} />}>
-    <Table caption="Projects of this incident, worst first" columns={projectColumns} rows={rows}
+    <Table caption="Projects of this incident, worst first" columns={columnsFor(rows)} rows={rows}
       rowKey={(row) => `${row.project} ${row.unit}`} empty="No project." />
     <Pages next={answer.data?.next ?? null} what="projects" />
   </Panel>;

@@ -125,9 +125,8 @@ export function noteOf(entry: TimelineEntry): string {
     case 'blind':
       return `not watched: ${visible(entry.reason ?? 'unknown why')}`;
     case 'file': {
-      const sizes = size('previous_size_bytes') === null ? bytes(size('size_bytes'))
-        : `${bytes(size('previous_size_bytes'))} → ${bytes(size('size_bytes'))}`;
-      return `${text('change') ?? 'changed'}: ${sizes}${text('name') ? `, ${text('name')}` : ''}`;
+      const sizes = [size('previous_size_bytes'), size('size_bytes')].filter((n) => n !== null && n >= 0).map(bytes).join(' → ');
+      return [text('change') ?? 'changed', sizes, text('name') ?? ''].filter((part) => part !== '').join(', ');
     }
     case 'read': {
       const by = detail['by'] as { executable?: unknown; process?: unknown } | undefined;
@@ -208,5 +207,17 @@ export function curvesOf(entries: TimelineEntry[]): Curve[] {
     copy.days.set(day, entry.after);
     copy.curve.points.push([at, copy.total]);
   }
-  return [...curves.values()].map(({ curve }) => curve).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return joined([...curves.values()].map(({ curve }) => curve).sort((a, b) => (a.name < b.name ? -1 : 1)));
+}
+
+// Curves that hide each other exactly, as formats of one merge do, are drawn as one.
+function joined(curves: Curve[]): Curve[] {
+  const same = new Map<string, Curve>();
+  for (const curve of curves) {
+    const key = JSON.stringify(curve.points);
+    const known = same.get(key);
+    if (known) known.name += `, ${curve.name}`;
+    else same.set(key, { ...curve });
+  }
+  return [...same.values()];
 }

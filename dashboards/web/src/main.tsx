@@ -117,8 +117,9 @@ function titleOf(view: View): string {
   }
 }
 
-const hasFilter = (view: View): boolean => ['home', 'incident', 'alerts', 'servers'].includes(view.name);
-const filterLabel = (view: View): string => view.name === 'servers' ? 'Filter servers' : view.name === 'alerts' ? 'Filter alerts' : 'Filter projects';
+const hasFilter = (view: View): boolean => ['home', 'incident', 'project', 'alerts', 'servers'].includes(view.name);
+const filterLabels: Partial<Record<View['name'], string>> = { servers: 'Filter servers', alerts: 'Filter alerts', project: 'Filter entries' };
+const filterLabel = (view: View): string => filterLabels[view.name] ?? 'Filter projects';
 
 const systemDark = matchMedia('(prefers-color-scheme: dark)');
 const isDark = (): boolean => (document.documentElement.dataset['theme'] ?? (systemDark.matches ? 'dark' : 'light')) === 'dark';

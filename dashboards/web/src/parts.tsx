@@ -11,7 +11,7 @@ import { count, visible } from './text';
 // Text that somebody else wrote.
 export function Name({ text, most }: { text: string | null | undefined; most?: number }): JSX.Element {
   if (text === null || text === undefined) return <Unknown />;
-  return <bdi class="name">{visible(text, most)}</bdi>;
+  return <bdi class="name" title={text.length > 12 ? visible(text, 1000) : undefined}>{visible(text, most)}</bdi>;
 }
 
 export function Unknown(): JSX.Element {

@@ -130,7 +130,9 @@ export function TimelinePanel({ project, day }: { project: string; day: string |
   const hidden = (place.query.get('hide') ?? '').split(',').filter((name) => name !== '');
   const parameters = { project, day, server, order: 'newest', limit: entriesAtMost };
   const answer = read<TimelineEntry[]>(api('timeline', { ...parameters, since, until }), `${api('timeline', parameters)}#${slot}`);
-  const entries = [...(answer.data?.data ?? [])].sort((a, b) => (timeOf(a.at) ?? 0) - (timeOf(b.at) ?? 0));
+  const q = place.query.get('q')?.toLowerCase() ?? '';
+  const loaded = answer.data?.data ?? [];
+  const entries = loaded.filter((entry) => matches(entry, q)).sort((a, b) => (timeOf(a.at) ?? 0) - (timeOf(b.at) ?? 0));
   const more = answer.data !== null && answer.data.next !== null;
   const asked = parseRange(place.query, now);
   const known = spanOf(entries);
@@ -141,8 +143,12 @@ export function TimelinePanel({ project, day }: { project: string; day: string |
   const servers = [...new Set([...entries.map((entry) => entry.server ?? ''), server ?? ''])].filter((name) => name !== '').sort();
   const unit = entries.find((entry) => entry.kind === 'run')?.unit ?? 'events';
   const says = sayEntries(entries, more);
+  const columns = entryColumns.filter(({ name }) => day === null || name !== 'day');
+  const table = <Table caption="What happened, the newest first" columns={columns} rows={rows.slice(0, shownAtMost)} tone={entryTone}
+    rowKey={(row, i) => `${row.kind} ${row.server} ${row.seq ?? `x${i}`}`} empty="All lanes are hidden." />;
   return <Panel id="timeline" title={day === null ? 'What happened' : 'What happened to this day'} answers={[answer]}
-    tools={<><RangeChoice /><Download name={`${project}${day === null ? '' : `-${day}`}-timeline`} columns={entryColumns} rows={rows} document={rows} /></>}>
+    note={q === '' ? undefined : <>{count(entries.length)} of {plural(loaded.length, 'entry', 'entries')} contain <Name text={q} most={40} /></>}
+    tools={<><RangeChoice /><Download name={`${project}${day === null ? '' : `-${day}`}-timeline`} columns={columns} rows={rows} document={rows} /></>}>
     <p class="filters">
       <span class="choice" role="group" aria-label="Server">
         <a href={address({ server: null })} aria-current={server === null ? 'true' : undefined}>All servers</a>
@@ -154,13 +160,18 @@ export function TimelinePanel({ project, day }: { project: string; day: string |
         return <a key={name} href={address({ hide: next.join(',') })} aria-current={off ? undefined : 'true'}>{name}</a>;
       })}</span>
     </p>
-    {span === null ? <p class="empty">Nothing is known to have happened here{since || until ? ' in this range' : ''}.</p> : <>
-      <TimeChart curves={curvesOf(entries)} lanes={lanes} span={span} unit={unit} says={says} />
-      <Table caption="What happened, the newest first" columns={entryColumns} rows={rows.slice(0, shownAtMost)} tone={entryTone}
-        rowKey={(row, i) => `${row.kind} ${row.server} ${row.seq ?? `x${i}`}`} empty="All lanes are hidden." />
+    {span === null ? <p class="empty">Nothing is known to have happened here{since || until || q !== '' ? ', as far as was asked' : ''}.</p> : <>
+      <TimeChart curves={curvesOf(entries)} lanes={lanes} span={span} heading={`${visible(unit, 30)} held by`} says={says} />
+      {day === null ? table : <details class="as-table"><summary>{plural(rows.length, 'entry', 'entries')} as a table</summary>{table}</details>}
       {rows.length > shownAtMost && <p class="note">The newest {count(shownAtMost)} of {more ? 'more than ' : ''}{plural(rows.length, 'entry', 'entries')}: choose a range for the others.</p>}
     </>}
   </Panel>;
+}
+
+// Where any of what an entry shows contains the text.
+function matches(entry: TimelineEntry, q: string): boolean {
+  return q === '' || entryColumns.some((column) => String(column.value(entry) ?? '').toLowerCase().includes(q)) ||
+    (entry.run ?? '').toLowerCase().includes(q);
 }
 
 function sayEntries(entries: TimelineEntry[], more: boolean): string {

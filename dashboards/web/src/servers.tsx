@@ -121,7 +121,7 @@ function BlindStrip({ server, span }: { server: Server; span: Span }): JSX.Eleme
           style={{ left: `${100 * mark.left}%`, width: `max(3px, ${100 * mark.width}%)` }} title={mark.text} />)}</div>
       </div>)}
       <div class="lane axis" aria-hidden="true"><span class="lane-name">{times === 'local' ? 'local' : 'UTC'}</span>
-        <div class="track">{ticksOf(span.since, span.until, 6).map((at) => <span key={at} class="tick"
+        <div class="track">{ticksOf(span.since, span.until - 0.07 * width, 6).map((at) => <span key={at} class="tick"
           style={{ left: `${(100 * (at - span.since)) / width}%` }}>{formatTick(at, width, times)}</span>)}</div></div>
     </div>
   </figure>;
