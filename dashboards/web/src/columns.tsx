@@ -32,7 +32,7 @@ export function Share({ part, whole }: { part: number; whole: number }): JSX.Ele
 }
 
 export const projectColumns: Column<Project>[] = [
-  { name: 'project', value: (row) => row.project, show: (row) => <ProjectLink project={row.project} />, wide: true },
+  { name: 'project', value: (row) => row.project, show: (row) => <ProjectLink project={row.project} /> },
   { name: 'state', value: (row) => row.verdict, show: (row) => <State of={row.verdict} /> },
   { name: 'missing', value: (row) => row.events_missing, number: true,
     show: (row) => <>{!row.certain && row.events_missing !== null && row.events_missing > 0 ? '≥ ' : ''}<Count n={row.events_missing} /></> },

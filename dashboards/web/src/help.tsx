@@ -33,7 +33,7 @@ export function HelpView(): JSX.Element {
       <CalendarKey />
     </Panel>
     <Panel id="addresses" title="Addresses">
-      <p>The address of the page is all that it shows: send it to somebody, and they see the same. Ranges are <code>since</code> and <code>until</code>: <code>24h</code>,
+      <p>The address of the page is all that it shows: send it to somebody, and they see the same. Ranges are <code>since</code> and <code>until</code>: <code>24h</code>,{' '}
         <code>7d</code>, <code>2016-02-22</code>, or <code>2016-02-22T17:00Z</code>. Times are <code>times=relative</code>, <code>utc</code> or <code>local</code>.
         Drag over a chart to see a part of it.</p>
       <p>The documents behind it are at <a href="/api/v1/openapi.json" target="_self">/api/v1/openapi.json</a>.</p>

@@ -24,14 +24,18 @@ export function useRange(): Asked {
   };
 }
 
-export function RangeChoice(): JSX.Element {
+const lengths: [string | null, string][] = [['1h', '1 h'], ['24h', '24 h'], ['7d', '7 d'], ['30d', '30 d']];
+
+// `without`: what is shown where no range is chosen; all, unless it is one of the lengths.
+export function RangeChoice({ without = 'All' }: { without?: string }): JSX.Element {
   const { place, set, address, now } = usePage();
   const since = place.query.get('since');
   const until = place.query.get('until');
   const fixed = until !== null || (since !== null && !/^\d+[mhd]$/.test(since));
   const wrong = [since, until].some((text) => text !== null && parseTime(text, now) === null);
   return <span class="range">
-    <Choice name="since" label="Range" values={[[null, 'All'], ['1h', '1 h'], ['24h', '24 h'], ['7d', '7 d'], ['30d', '30 d']]} />
+    <Choice name="since" label="Range" values={without === 'All' ? [[null, without], ...lengths]
+      : lengths.map(([value, text]) => (text === without ? [null, text] : [value, text]))} />
     <details class="between" open={fixed}>
       <summary>From – to</summary>
       <form onSubmit={(event) => {

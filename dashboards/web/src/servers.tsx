@@ -66,7 +66,7 @@ export function ServersView(): JSX.Element {
   const span: Span = { since: since ?? now - day, until: until ?? now };
   return <>
     <h1>Servers</h1>
-    <Panel id="all" title="Who watches" answers={[answer]} note={answer.data && plural(servers.length, 'ledger')} tools={<RangeChoice />}>
+    <Panel id="all" title="Who watches" answers={[answer]} note={answer.data && plural(servers.length, 'ledger')} tools={<RangeChoice without="24 h" />}>
       {servers.length === 0 ? <p class="empty">{q === '' ? 'No ledger is there to be read.' : 'No server is called like that.'}</p> :
         servers.map((server) => <ServerPart key={server.ledger.path} server={server} span={span} />)}
     </Panel>
