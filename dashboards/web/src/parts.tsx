@@ -1,7 +1,10 @@
 // The pieces that views are made of.
 
-import type { ComponentChildren, JSX } from 'preact';
+import { createContext, type ComponentChildren, type JSX } from 'preact';
+import { useContext } from 'preact/hooks';
+import { ledgerDoubt } from './answer';
 import { toCsv, type Value } from './csv';
+import type { Envelope } from './documents';
 import { usePage } from './page';
 import { isStale, type Answer } from './poller';
 import { formatAge, formatTime, formatUtc } from './time';
@@ -40,31 +43,38 @@ const tones: Record<string, string> = {
   pending: 'warn', waiting: 'warn', clear: 'good', watched: 'good', unread: 'good', in_force: 'people',
 };
 
+// Whether what is around it may be old: then nothing in it is well, it was.
+const Doubtful = createContext(false);
+
 // A state by word and by colour, never by colour alone.
 export function State({ of }: { of: string }): JSX.Element {
-  return <span class={`state ${tones[of] ?? 'plain'}`}>{words[of] ?? visible(of)}</span>;
+  const doubtful = useContext(Doubtful);
+  const word = words[of] ?? visible(of);
+  if (doubtful && tones[of] === 'good') return <span class="state plain">was {word}</span>;
+  return <span class={`state ${tones[of] ?? 'plain'}`}>{word}</span>;
 }
 
 // A part of the page that shows documents; says when these are old, and never looks fresh then.
 export function Panel({ title, note, answers = [], tools, children, id }: {
-  title: string; note?: ComponentChildren; answers?: Answer<unknown>[]; tools?: ComponentChildren;
+  title: string; note?: ComponentChildren; answers?: Answer<Envelope<unknown>>[]; tools?: ComponentChildren;
   children: ComponentChildren; id: string;
 }): JSX.Element {
   const { now } = usePage();
   const failed = answers.filter((answer) => isStale(answer, now) && (answer.data !== null || answer.error !== null));
   const missing = answers.some((answer) => answer.data === null);
+  const doubtful = failed.length > 0 || answers.some(({ data }) => (data?.ledgers ?? []).some((ledger) => ledgerDoubt(ledger, now) !== null));
   const oldest = Math.min(...failed.map((answer) => answer.at ?? now));
   return <section class={failed.length > 0 ? 'panel stale' : 'panel'} aria-labelledby={id}>
     <header>
       <h2 id={id}>{title}</h2>
-      {note !== undefined && <span class="note">{note}</span>}
+      {note !== undefined && <Doubtful.Provider value={doubtful}><span class="note">{note}</span></Doubtful.Provider>}
       {tools !== undefined && <span class="tools">{tools}</span>}
     </header>
     {failed.length > 0 && <p class="problem">
       {missing ? 'Cannot be shown' : `Stale: as it was ${formatAge(now - oldest)} ago`}
       {': '}{visible(failed[0]!.error ?? 'rollcall did not answer')}.
     </p>}
-    {missing ? failed.length === 0 && <p class="waiting">Asking…</p> : children}
+    {missing ? failed.length === 0 && <p class="waiting">Asking…</p> : <Doubtful.Provider value={doubtful}>{children}</Doubtful.Provider>}
   </section>;
 }
 
@@ -81,7 +91,7 @@ export function Table<Row>({ caption, columns, rows, rowKey, tone, empty }: {
   tone?: (row: Row) => string; empty: ComponentChildren;
 }): JSX.Element {
   if (rows.length === 0) return <p class="empty">{empty}</p>;
-  return <div class="scroll" tabIndex={0} role="region" aria-label={caption}>
+  return <div class="scroll" tabIndex={0} role="group" aria-label={caption}>
     <table>
       <caption class="unseen">{caption}</caption>
       <thead><tr>{columns.map((column) =>

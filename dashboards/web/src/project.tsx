@@ -76,7 +76,7 @@ function CalendarCells({ project, days, stale }: { project: string; days: Calend
   const weeks = weeksOf(days.map(balanceOf), stale);
   const other = days.filter((each) => !isDay(each.day));
   return <>
-    <div class="scroll calendar" tabIndex={0} role="region" aria-label="Calendar">
+    <div class="scroll calendar" tabIndex={0} role="group" aria-label="Calendar">
       <table aria-label="Each day of the project">
         <thead><tr><td />{weeks.map((week, i) => <th key={i} scope="col">{week.label}</th>)}</tr></thead>
         <tbody>{weekdays.map((weekday, i) => <tr key={weekday}>
