@@ -2,7 +2,7 @@
 // a running `rollcall serve` (ROLLCALL_PAGE_URL); its answers are replaced here.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import * as make from './documents.mjs';
 import { close, launch, open, patience, settled, sideways, textOf, violations } from './browser.mjs';
 
@@ -10,6 +10,7 @@ const base = process.env.ROLLCALL_PAGE_URL;
 assert.ok(base, 'ROLLCALL_PAGE_URL says where rollcall serve answers');
 let browser;
 before(async () => { browser = await launch(); });
+afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
 after(() => browser.close());
 
 const enveloped = (documents, fields) => Object.fromEntries(Object.entries(documents).map(([name, data]) => [name, make.envelope(data, fields)]));

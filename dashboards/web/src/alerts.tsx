@@ -21,7 +21,7 @@ export function AlertsView(): JSX.Element {
   const { query } = place;
   const { since, until, slot } = useRange();
   const asked = Object.fromEntries(filters.map((name) => [name, query.get(name)]));
-  const parameters = { ...asked, state: query.get('state') ?? 'all', severity: query.get('severity'), order: 'newest', limit: 200, cursor: query.get('cursor') };
+  const parameters = { ...asked, state: query.get('state') ?? 'all', severity: query.get('severity'), order: 'newest', limit: 100, cursor: query.get('cursor') };
   const answer = read<Alert[]>(api('alerts', { ...parameters, since, until }), `${api('alerts', parameters)}#${slot}`);
   const q = query.get('q')?.toLowerCase() ?? '';
   const loaded = answer.data?.data ?? [];

@@ -24,6 +24,7 @@ export interface Cell {
 
 export interface Week {
   label: string;  // the month, at its first week
+  monday: string;
   cells: (Cell | null)[];  // Monday first; null: outside the range
 }
 
@@ -76,7 +77,7 @@ export function weeksOf(balances: DayBalance[], stale: boolean, weeksAtMost = 53
     });
     const month = Number(name(start).slice(5, 7));
     const before = Number(name(start - 7).slice(5, 7));
-    weeks.push({ label: weeks.length === 0 || month !== before ? months[month - 1]! : '', cells });
+    weeks.push({ label: weeks.length === 0 || month !== before ? months[month - 1]! : '', monday: name(start), cells });
   }
   return weeks;
 }

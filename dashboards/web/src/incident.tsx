@@ -15,6 +15,7 @@ import { count, plural } from './text';
 import { formatAge } from './time';
 
 const alertsAtMost = 1000;
+const shownAtMost = 50;
 
 export function IncidentView({ id }: { id: string }): JSX.Element {
   const { read } = usePage();
@@ -78,9 +79,9 @@ function Spread({ id }: { id: string }): JSX.Element {
     <RangeChoice /><Download name={`incident-${id}`} columns={alertColumns} rows={alerts} document={alerts} /></>}>
     {span !== null && <TimeChart curves={[spreadOf(entries.map((entry) => entry.at))]} lanes={lanesOf(entries, span.until).filter((lane) => lane.name === 'Alerts')}
       span={span} heading="alerts so far, of" says={says} />}
-    <Table caption="Alerts of this incident" columns={alertColumns.filter(({ name }) => name !== 'incident')} rows={alerts.slice(0, 200)}
+    <Table caption="Alerts of this incident" columns={alertColumns.filter(({ name }) => name !== 'incident')} rows={alerts.slice(0, shownAtMost)}
       rowKey={(row, i) => `${row.rule} ${i}`} empty="No alert in this range." />
-    {alerts.length > 200 && <p class="note">The newest 200 of {more ? 'more than ' : ''}{count(alerts.length)}; the download has {more ? 'the newest ' : 'all '}{count(alerts.length)}.</p>}
+    {alerts.length > shownAtMost && <p class="note">The newest {count(shownAtMost)} of {more ? 'more than ' : ''}{count(alerts.length)}; the download has {more ? 'the newest ' : 'all '}{count(alerts.length)}.</p>}
   </Panel>;
 }
 

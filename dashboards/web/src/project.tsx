@@ -78,7 +78,7 @@ function CalendarCells({ project, days, stale }: { project: string; days: Calend
   return <>
     <div class="scroll calendar" tabIndex={0} role="group" aria-label="Calendar">
       <table aria-label="Each day of the project">
-        <thead><tr><td />{weeks.map((week, i) => <th key={i} scope="col">{week.label}</th>)}</tr></thead>
+        <thead><tr><td />{weeks.map((week) => <th key={week.monday} scope="col">{week.label}<span class="unseen"> week of {week.monday}</span></th>)}</tr></thead>
         <tbody>{weekdays.map((weekday, i) => <tr key={weekday}>
           <th scope="row">{i % 2 === 0 ? weekday : <span class="unseen">{weekday}</span>}</th>
           {weeks.map((week, j) => {
@@ -120,7 +120,7 @@ function describe(cell: Cell): string {
 }
 
 const entriesAtMost = 1000;
-const shownAtMost = 300;
+const shownAtMost = 100;
 
 // All that happened to a project, or to one of its days.
 export function TimelinePanel({ project, day }: { project: string; day: string | null }): JSX.Element {
