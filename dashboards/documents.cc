@@ -169,7 +169,7 @@ Document PartitionOf(const ImpactPartition& partition) {
           {"verdict", balance.verdict}};
 }
 
-Document UnknownOf(const BlindRow& blind) {
+Document BlindOf(const BlindRow& blind) {
   return {{"server", TextOrNull(blind.server)}, {"source", TextOrNull(blind.source)},
           {"from", TimeOrNull(blind.from)},     {"to", TimeOrNull(blind.to)},
           {"reason", TextOrNull(blind.reason)}, {"projects", CountOrNull(blind.projects)},
@@ -241,6 +241,8 @@ Document FactEntryDocument(const FactEntry& fact) {
   return IsRun(fact) ? RunEntry(fact) : OtherEntry(fact);
 }
 
+Document BlindDocument(const BlindRow& blind) { return BlindOf(blind); }
+
 Document ImpactDocument(const Impact& impact) {
   Document totals = TotalsOf(impact.totals);
   totals["unknown_copies"] = impact.unknown_copies;
@@ -255,7 +257,7 @@ Document ImpactDocument(const Impact& impact) {
           {"incidents", ListOf(impact.incidents, IncidentOf)},
           {"projects", ListOf(impact.projects, ProjectOf)},
           {"partitions", ListOf(impact.partitions, PartitionOf)},
-          {"unknown", ListOf(impact.unknown, UnknownOf)}};
+          {"unknown", ListOf(impact.unknown, BlindOf)}};
 }
 
 Document FactDocument(const FactEntry& fact) {

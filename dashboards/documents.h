@@ -34,6 +34,8 @@ Document TimelineDocument(const TimelineInput& input);
 Document FactEntryDocument(const FactEntry& fact);
 
 Document ImpactDocument(const Impact& impact);
+// What was not watched, as `unknown` of an impact lists it.
+Document BlindDocument(const BlindRow& blind);
 
 // One fact as /api/v1/facts pages it.
 Document FactDocument(const FactEntry& fact);

@@ -134,9 +134,21 @@ void HttpRoutes::Post(const std::string& path, Handler handler) {
   routes_[path]["POST"] = std::move(handler);
 }
 
+std::vector<std::string> HttpRoutes::paths() const {
+  std::vector<std::string> paths;
+  for (const auto& [path, methods] : routes_) paths.push_back(path);
+  return paths;
+}
+
 HttpResponse HttpRoutes::Answer(const HttpRequest& request) const {
+  const auto began = std::chrono::steady_clock::now();
   HttpResponse response = Route(request);
   if (Reads(request.method)) TagBody(request, response);
+  if (observer_) {
+    const auto route = routes_.find(request.path);
+    observer_(route == routes_.end() ? "-" : route->first, response.status,
+              std::chrono::steady_clock::now() - began);
+  }
   Guard(response);
   return response;
 }
@@ -164,7 +176,10 @@ HttpResponse HttpRoutes::Route(const HttpRequest& request) const {
     return ErrorResponse(403, "cross_origin", "another site's page may not ask for this");
   }
   const auto route = routes_.find(request.path);
-  if (route == routes_.end()) return ErrorResponse(404, "not_found", "there is no such path");
+  if (route == routes_.end()) {
+    if (otherwise_ && Reads(request.method)) return Call(otherwise_, request, "any other");
+    return ErrorResponse(404, "not_found", "there is no such path");
+  }
   const auto& methods = route->second;
   const auto handler = methods.find(request.method == "HEAD" ? "GET" : request.method);
   if (handler != methods.end()) return Call(handler->second, request, route->first);

@@ -40,6 +40,10 @@ class HttpServer {
   void Get(const std::string& path, Handler handler) { routes_.Get(path, std::move(handler)); }
   void Post(const std::string& path, Handler handler) { routes_.Post(path, std::move(handler)); }
 
+  void Observe(HttpRoutes::Observer observer) { routes_.Observe(std::move(observer)); }
+  void GetElse(Handler handler) { routes_.GetElse(std::move(handler)); }
+  std::vector<std::string> paths() const { return routes_.paths(); }
+
   // Listens when it returns.
   [[nodiscard]] Result<void> Start();
   uint16_t port() const { return port_; }  // what was chosen for ":0"

@@ -13,13 +13,16 @@ bool Concerns(const AlertRow& alert, const std::string& project, const std::stri
 }
 
 Result<void> AddLedger(LedgerView& ledger, const std::string& project, const std::string& day,
-                       const std::string& server, TimelineInput& input) {
+                       const std::string& server, int64_t row_limit, TimelineInput& input) {
   std::set<std::string> formats;
   bool known = false;
   auto ok = ledger.Timeline(project, day, server, [&](FactEntry fact) {
     known = known || fact.project == project;
     if (fact.project == project) formats.insert(fact.format);
     input.facts.push_back(std::move(fact));
+    if (static_cast<int64_t>(input.facts.size()) <= row_limit) return;
+    ledger.Stop("more than " + std::to_string(row_limit) + " facts tell of " + project +
+                "; ask for a day, or a server");
   });
   if (!ok || !known) return ok;
   auto alerts = ledger.Alerts("");
@@ -40,10 +43,10 @@ Result<void> AddLedger(LedgerView& ledger, const std::string& project, const std
 
 Result<TimelineInput> ReadTimelineInput(std::vector<LedgerView>& ledgers,
                                         const std::string& project, const std::string& day,
-                                        const std::string& server) {
+                                        const std::string& server, int64_t row_limit) {
   TimelineInput input;
   for (LedgerView& ledger : ledgers) {
-    if (auto ok = AddLedger(ledger, project, day, server, input); !ok) {
+    if (auto ok = AddLedger(ledger, project, day, server, row_limit, input); !ok) {
       return tl::unexpected<Error>(ok.error());
     }
   }

@@ -10,8 +10,9 @@
 // it is a quarantined line or a blind interval (DESIGN, "Ignorance is a fact").
 struct Error {
   // Decides the exit code of a verb: kUsage 2, the others 3.
-  // kLedgerHeld: another process writes it.
-  enum class Kind { kUsage, kInput, kLedger, kLedgerFull, kLedgerHeld };
+  // kLedgerHeld: another process writes it. kTimeout, kTooMany: more was asked for than the time or
+  // the rows that the reader has for it.
+  enum class Kind { kUsage, kInput, kLedger, kLedgerFull, kLedgerHeld, kTimeout, kTooMany };
   Kind kind = Kind::kInput;
   std::string message;
 };

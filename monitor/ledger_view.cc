@@ -44,8 +44,9 @@ AlertRow AlertAt(const Statement& row) {
   return alert;
 }
 
-Result<Database> OpenReadOnly(const std::string& path, Database::Mode mode) {
-  auto database = Database::Open(path, mode);
+Result<Database> OpenReadOnly(const std::string& path, Database::Mode mode,
+                              std::chrono::milliseconds patience) {
+  auto database = Database::Open(path, mode, patience);
   if (!database) return database;
   if (auto ok = CheckSchema(*database); !ok) return tl::unexpected<Error>(ok.error());
   return database;
@@ -71,22 +72,26 @@ Error Explained(const std::string& path, Error error) {
 LedgerView::LedgerView(std::string path, Database database)
     : path_(std::move(path)), database_(std::move(database)) {}
 
-Result<LedgerView> LedgerView::Open(const std::string& path) {
+Result<LedgerView> LedgerView::Open(const std::string& path, std::chrono::milliseconds patience) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error)) {
     return Fail(Error::Kind::kLedger, path + ": there is no such ledger");
   }
-  auto database = OpenReadOnly(path, Database::Mode::kReadOnly);
+  auto database = OpenReadOnly(path, Database::Mode::kReadOnly, patience);
   // Without a -wal nobody is writing it; SQLite would make one, which may not be ours to make. A
   // locked file, or one with a journal, is somebody's.
   const bool alone = !std::filesystem::exists(path + "-wal", error) &&
                      !std::filesystem::exists(path + "-journal", error);
   const bool locked = !database && Locked(database.error());
+  bool is_copy = false;
   if (!database && alone && !locked) {
-    if (auto copy = OpenReadOnly(path, Database::Mode::kCopy)) database = std::move(copy);
+    auto copy = OpenReadOnly(path, Database::Mode::kCopy, patience);
+    is_copy = copy.has_value();
+    if (copy) database = std::move(copy);
   }
   if (!database) return tl::unexpected<Error>(Explained(path, database.error()));
   LedgerView view(path, std::move(*database));
+  view.is_copy_ = is_copy;
   auto ok = view.Read([&] {
     view.ledger_id_ = view.Meta("ledger_id");
     view.server_ = view.Meta("server");
@@ -114,6 +119,13 @@ std::string LedgerView::Meta(std::string_view key) {
 int64_t LedgerView::NameId(std::string_view text) {
   Statement query = database_.Prepare("SELECT id FROM name WHERE text = ?");
   return query.Bind({Cell::Of(text)}).Step() ? query.Integer(0) : 0;
+}
+
+// NULL: any. A name that the ledger does not know is that of none; 0 stands for no name at all.
+Cell LedgerView::Named(std::string_view text) {
+  if (text.empty()) return Cell::Null();
+  const int64_t id = NameId(text);
+  return Cell::Of(id != 0 ? id : -1);
 }
 
 Result<std::vector<AlertRow>> LedgerView::Alerts(std::string_view state) {

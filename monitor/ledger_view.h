@@ -12,6 +12,7 @@
 
 #include "monitor/error.h"
 #include "monitor/file_rows.h"
+#include "monitor/fleet_rows.h"
 #include "monitor/ledger_rows.h"
 #include "monitor/sqlite.h"
 #include "monitor/time.h"
@@ -23,12 +24,25 @@ using ProjectDay = std::pair<std::string, std::string>;
 class LedgerView {
  public:
   // Says why not, with the path: no such file, not a ledger, of another version, locked.
-  [[nodiscard]] static Result<LedgerView> Open(const std::string& path);
+  // `patience`: with the locks of an `ingest`.
+  [[nodiscard]] static Result<LedgerView> Open(
+      const std::string& path, std::chrono::milliseconds patience = std::chrono::seconds(5));
 
   const std::string& path() const { return path_; }
   const std::string& ledger_id() const { return ledger_id_; }
   // The server that wrote it (a log may name others in its lines).
   const std::string& server() const { return server_; }
+  // Nobody wrote it when it was opened, and nothing that is written later is seen.
+  bool is_copy() const { return is_copy_; }
+
+  // For a reader that stays: what is read after `deadline` fails with kTimeout.
+  void ReadUntil(Database::Moment deadline) { database_.ReadUntil(deadline); }
+  // Called by whoever is given rows: there are more than they can take, and the read fails.
+  void Stop(std::string why) { database_.Refuse(std::move(why), Error::Kind::kTooMany); }
+  // Another number whenever somebody else has written since.
+  [[nodiscard]] Result<int64_t> DataVersion();
+  // Reads again what was read when it was opened, and what others may have written since.
+  [[nodiscard]] Result<void> Refresh();
 
   // `state`: pending | firing | resolved; empty: all. Oldest first.
   [[nodiscard]] Result<std::vector<AlertRow>> Alerts(std::string_view state);
@@ -37,6 +51,9 @@ class LedgerView {
   // blind, and those of which nothing was ever read. `project` (empty: all) decides
   // BlindRow::touches and what is counted in BlindRow::projects.
   [[nodiscard]] Result<std::vector<BlindRow>> Blind(std::string_view project = {});
+
+  // The same without counting projects, which are unknown then: that looks at every partition.
+  [[nodiscard]] Result<std::vector<BlindRow>> BlindSpans();
 
   using TakeBalance = std::function<void(BalanceRow)>;
   // All balances of a project, or of every project (empty), in the order of their key.
@@ -70,6 +87,28 @@ class LedgerView {
   [[nodiscard]] Result<AuditRow> Audit(std::string_view format, std::string_view glob);
   // At most `limit` facts after sequence `seq`, in sequence.
   [[nodiscard]] Result<void> FactsAfter(int64_t seq, int64_t limit, const TakeFact& take);
+  // The rest serves `serve`: pages, and what an overview is made of.
+  [[nodiscard]] Result<void> AlertPage(const AlertQuery& query,
+                                       const std::function<void(PlacedAlert)>& take);
+  [[nodiscard]] Result<void> PartitionPage(const PartitionQuery& query,
+                                           const std::function<void(PlacedBalance)>& take);
+  // Facts of one kind before a sequence number, the newest first.
+  [[nodiscard]] Result<void> NewestOfKind(std::string_view kind, int64_t before, int64_t limit,
+                                          const TakeFact& take);
+  // What is left of a permit of a decrease; none: nothing.
+  [[nodiscard]] Result<std::optional<int64_t>> LeftOfPermit(int64_t seq);
+  [[nodiscard]] Result<std::vector<std::string>> Projects();
+  // Those that have ever lost anything.
+  [[nodiscard]] Result<std::vector<std::string>> LossyProjects();
+  [[nodiscard]] Result<std::set<std::string>> ProjectsOfIncident(std::string_view incident);
+  [[nodiscard]] Result<std::vector<IncidentPart>> IncidentParts();
+  [[nodiscard]] Result<std::vector<IncidentSize>> IncidentSizes();
+  // The first alert of each incident.
+  [[nodiscard]] Result<std::vector<AlertRow>> FirstAlerts();
+  [[nodiscard]] Result<std::vector<OpenAlerts>> OpenAlertsByProject();
+  [[nodiscard]] Result<std::vector<SourceRow>> Sources();
+  [[nodiscard]] Result<std::vector<FormatTally>> FormatTallies();
+
   // When it was last written; none: never.
   [[nodiscard]] Result<std::optional<Time>> WrittenAt();
   // Sequence of the newest fact, 0: none.
@@ -84,6 +123,7 @@ class LedgerView {
   Result<void> Read(const std::function<void()>& read);
   std::string Meta(std::string_view key);
   int64_t NameId(std::string_view text);
+  Cell Named(std::string_view text);
   std::string NameOf(int64_t id);
   void Give(const Statement& row, const TakeBalance& take) const;
   void ReadRetention();
@@ -91,13 +131,20 @@ class LedgerView {
   // `logged_until`: of the partition, Unix ms.
   bool Retired(int64_t format, int64_t day, int64_t logged_until) const;
   std::vector<FormatRow> ReadFormats();
-  void AddGaps(std::string_view project, std::vector<BlindRow>& rows);
+  // When each project of each source was last observed throughout: an epoch a project, by source.
+  struct Observed {
+    std::map<int64_t, std::vector<int64_t>> epochs;
+    std::map<int64_t, bool> touches;  // the project asked for
+  };
+  Observed ReadObserved(std::string_view project);
+  void AddGaps(const Observed& observed, std::vector<BlindRow>& rows);
   void AddBlindAlerts(std::vector<BlindRow>& rows);
   void AddSourcesNeverRead(std::vector<BlindRow>& rows);
+  std::vector<std::string> ReadNames(const char* sql);
   void ReadBalances(std::string_view where, std::initializer_list<Cell> values, bool retired,
                     const TakeBalance& take);
   void AddCoverage(std::string_view source, AuditRow& audit);
-  std::string VersionBefore(int64_t previous);
+  std::string VersionBefore(Statement& step, int64_t previous);
   void ReadChains(int64_t project, std::string_view day, std::string_view server,
                   const TakeFact& take);
   void ReadOthers(int64_t project, std::string_view day, std::string_view server,
@@ -109,6 +156,7 @@ class LedgerView {
   Database database_;
   std::string ledger_id_;
   std::string server_;
+  bool is_copy_ = false;
   std::map<int64_t, int64_t> retention_;  // by format, in ms
   int64_t now_ = 0;                       // by the logs' clock, Unix ms
 };

@@ -9,24 +9,37 @@ namespace {
 constexpr const char* kBalances =
     "SELECT server.text, project.text, b.day, format.text, source.unit, b.actual, b.missing, "
     "b.surplus, b.opening, b.marks, b.epoch, (SELECT max(epoch) FROM gap WHERE gap.source = "
-    "b.source), b.logged_until, b.format FROM balance b LEFT JOIN name server ON "
+    "b.source), b.logged_until, b.format, b.project, b.server FROM balance b LEFT JOIN name server "
+    "ON "
     "server.id = b.server LEFT "
     "JOIN name project ON project.id = b.project LEFT JOIN name format ON format.id = b.format "
     "LEFT "
     "JOIN source ON source.id = b.source ";
-constexpr int kDay = 2, kLoggedUntil = 12, kFormat = 13;
+constexpr int kDay = 2, kLoggedUntil = 12, kFormat = 13, kProject = 14, kServer = 15;
 
-// Through the index of losses: a ledger has far more partitions than lossy ones.
+// Through the index of losses: a ledger has far more partitions than lossy ones. Of one project,
+// its part of the index.
 constexpr const char* kLossyOnly =
     "JOIN (SELECT DISTINCT project, day, format, server FROM fact WHERE lost > 0) l ON (b.project, "
-    "b.day, b.format, b.server) = (l.project, l.day, l.format, l.server) WHERE b.missing > 0 ";
+    "b.day, b.format, b.server) = (l.project, l.day, l.format, l.server) WHERE b.missing > 0";
+constexpr const char* kLossyOfProject =
+    "JOIN (SELECT DISTINCT project, day, format, server FROM fact WHERE lost > 0 AND project = ?1) "
+    "l ON (b.project, b.day, b.format, b.server) = (l.project, l.day, l.format, l.server) WHERE "
+    "b.missing > 0";
+// A page in the order of the primary key. The bounds of the project let the key be searched.
+constexpr const char* kPage =
+    "WHERE b.project BETWEEN ?1 AND ?2 AND (?3 IS NULL OR (b.project, b.day, b.format, b.server) > "
+    "(?3, ?4, ?5, ?6)) AND (?7 IS NULL OR b.day = ?7) AND (?8 IS NULL OR b.format = ?8) AND (?9 IS "
+    "NULL OR b.server = ?9) AND (?10 = 0 OR b.missing > 0) ORDER BY b.project, b.day, b.format, "
+    "b.server";
 // Where a person's word is all there is (source 0), nothing is unknown but what is expected.
 constexpr const char* kUnknownCopies =
     "SELECT b.project, b.format, b.day, b.logged_until FROM balance b WHERE b.missing = 0 AND NOT "
     "b.marks & 4 AND "
     "b.source <> 0 AND b.opening <> 4 AND (b.opening NOT IN (2, 3) OR b.marks & 2 OR b.epoch <> "
-    "coalesce((SELECT max(epoch) FROM gap WHERE gap.source = b.source), 0)) AND (?1 IS NULL OR "
-    "b.project = ?1) ORDER BY b.project";
+    "coalesce((SELECT max(epoch) FROM gap WHERE gap.source = b.source), 0)) AND b.project BETWEEN "
+    "?1 "
+    "AND ?2 ORDER BY b.project";
 constexpr const char* kAnnouncedOnly =
     "WHERE b.opening = 4 AND NOT b.marks & 4 AND (?1 IS NULL OR b.project = ?1)";
 constexpr const char* kLosses =
@@ -35,9 +48,8 @@ constexpr const char* kLosses =
     "server.id = f.server LEFT JOIN name project ON project.id = f.project LEFT JOIN name format "
     "ON "
     "format.id = f.format LEFT JOIN name version ON version.id = f.version LEFT JOIN name cause ON "
-    "cause.id = f.cause LEFT JOIN source ON source.id = f.source WHERE f.lost > 0 AND (?1 IS NULL "
-    "OR "
-    "f.project = ?1)";
+    "cause.id = f.cause LEFT JOIN source ON source.id = f.source WHERE f.lost > 0";
+constexpr const char* kOfProject = " AND f.project = ?1";
 constexpr const char* kStep =
     "SELECT f.previous, f.kind IS NULL AND NOT coalesce(f.marks, 0) & 1, version.text FROM fact f "
     "LEFT JOIN name version ON version.id = f.version WHERE f.seq = ?";
@@ -136,8 +148,34 @@ Result<void> LedgerView::Balances(std::string_view project, const TakeBalance& t
 
 Result<void> LedgerView::Lossy(std::string_view project, const TakeBalance& take) {
   return Read([&] {
-    ReadBalances(std::string(kLossyOnly) + "AND (?1 IS NULL OR b.project = ?1)",
-                 {IdOrAll(project, NameId(project))}, false, take);
+    if (project.empty()) return ReadBalances(kLossyOnly, {}, false, take);
+    ReadBalances(kLossyOfProject, {Cell::Of(NameId(project))}, false, take);
+  });
+}
+
+Result<void> LedgerView::PartitionPage(const PartitionQuery& query,
+                                       const std::function<void(PlacedBalance)>& take) {
+  return Read([&] {
+    const auto day = ParseDay(query.day);
+    const int64_t project = query.project.empty() ? 0 : NameId(query.project);
+    const int64_t first = !query.project.empty() ? project : query.after ? (*query.after)[0] : 0;
+    const int64_t last = query.project.empty() ? INT64_MAX : project;
+    const auto after = [&](size_t i) {
+      return query.after ? Cell::Of((*query.after)[i]) : Cell::Null();
+    };
+    Statement rows = database_.Prepare(std::string(kBalances) + kPage);
+    rows.Bind({Cell::Of(first), Cell::Of(last), after(0), after(1), after(2), after(3),
+               day ? Cell::Of(int64_t{day->days}) : Cell::Null(), Named(query.format),
+               Named(query.server), Cell::Of(int64_t{query.verdict == "firing"})});
+    for (int64_t given = 0; given < query.limit && rows.Step();) {
+      PlacedBalance row{BalanceAt(rows), IsRetired(rows), {}};
+      if (!query.verdict.empty() && row.balance.verdict != query.verdict) continue;
+      row.balance.ledger = ledger_id_;
+      row.place = {rows.Integer(kProject), rows.Integer(kDay), rows.Integer(kFormat),
+                   rows.Integer(kServer)};
+      take(std::move(row));
+      ++given;
+    }
   });
 }
 
@@ -194,7 +232,9 @@ Result<LedgerView::UnknownCopies> LedgerView::Unknown(std::string_view project) 
   UnknownCopies copies;
   auto ok = Read([&] {
     Statement query = database_.Prepare(kUnknownCopies);
-    query.Bind({IdOrAll(project, NameId(project))});
+    const int64_t only = NameId(project);
+    query.Bind(
+        {Cell::Of(project.empty() ? 0 : only), Cell::Of(project.empty() ? INT64_MAX : only)});
     int64_t id = 0;
     int64_t* count = nullptr;  // those of one project follow each other
     while (query.Step()) {
@@ -210,8 +250,7 @@ Result<LedgerView::UnknownCopies> LedgerView::Unknown(std::string_view project) 
 
 // The version of the run that wrote what a fact found: no failed run, no permit, and no attempt
 // that a retry replaced.
-std::string LedgerView::VersionBefore(int64_t previous) {
-  Statement step = database_.Prepare(kStep);
+std::string LedgerView::VersionBefore(Statement& step, int64_t previous) {
   while (previous != 0 && step.Bind({Cell::Of(previous)}).Step()) {
     if (step.Integer(1) != 0) return TextAt(step, 2);
     previous = step.Integer(0);
@@ -222,12 +261,14 @@ std::string LedgerView::VersionBefore(int64_t previous) {
 Result<void> LedgerView::Losses(std::string_view project,
                                 const std::function<void(LossRow)>& take) {
   return Read([&] {
-    Statement query = database_.Prepare(kLosses);
-    query.Bind({IdOrAll(project, NameId(project))});
+    Statement step = database_.Prepare(kStep);
+    Statement query = database_.Prepare(std::string(kLosses) + (project.empty() ? "" : kOfProject));
+    if (project.empty()) query.Bind({});
+    if (!project.empty()) query.Bind({Cell::Of(NameId(project))});
     while (query.Step()) {
       LossRow loss = LossAt(query);
       loss.ledger = ledger_id_;
-      loss.previous_version = VersionBefore(query.Integer(8));
+      loss.previous_version = VersionBefore(step, query.Integer(8));
       take(std::move(loss));
     }
   });

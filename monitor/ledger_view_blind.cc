@@ -20,6 +20,11 @@ constexpr const char* kGaps =
 // When each project of each source was last observed throughout.
 constexpr const char* kObserved =
     "SELECT source, project, min(epoch) FROM balance GROUP BY source, project";
+constexpr const char* kObservedOf =
+    "SELECT source, min(epoch) FROM balance WHERE project = ? GROUP BY source";
+// Sources that some partition has.
+constexpr const char* kObservedAtAll =
+    "SELECT id FROM source WHERE EXISTS (SELECT 1 FROM balance WHERE source = source.id)";
 
 constexpr const char* kBlindAlerts =
     "SELECT source.name, a.evidence ->> '$.reason', coalesce(a.began_at, 0) FROM alert a JOIN "
@@ -46,7 +51,7 @@ Result<std::vector<BlindRow>> LedgerView::Blind(std::string_view project) {
     rows.push_back(std::move(row));
   }
   auto ok = Read([&] {
-    AddGaps(project, rows);
+    AddGaps(ReadObserved(project), rows);
     AddBlindAlerts(rows);
     AddSourcesNeverRead(rows);
   });
@@ -65,19 +70,41 @@ Result<std::string> LedgerView::LostCommits() {
          std::to_string(outside->seq) + " had been committed: what came after it is lost here";
 }
 
-void LedgerView::AddGaps(std::string_view project, std::vector<BlindRow>& rows) {
-  const int64_t wanted = project.empty() ? 0 : NameId(project);
-  std::map<int64_t, std::vector<int64_t>> observed;  // by source: an epoch a project
-  std::map<int64_t, bool> touches;
-  Statement balances = database_.Prepare(kObserved);
-  balances.Bind({});
-  while (balances.Step()) {
-    const int64_t source = balances.Integer(0);
-    const bool own = project.empty() || balances.Integer(1) == wanted;
-    auto& epochs = observed[source];
-    if (own) epochs.push_back(balances.Integer(2));
-    touches[source] = touches[source] || own;
+Result<std::vector<BlindRow>> LedgerView::BlindSpans() {
+  std::vector<BlindRow> rows;
+  auto ok = Read([&] {
+    AddGaps({}, rows);
+    AddBlindAlerts(rows);
+    AddSourcesNeverRead(rows);
+  });
+  if (!ok) return tl::unexpected<Error>(ok.error());
+  return rows;
+}
+
+LedgerView::Observed LedgerView::ReadObserved(std::string_view project) {
+  Observed observed;
+  if (project.empty()) {
+    Statement balances = database_.Prepare(kObserved);
+    balances.Bind({});
+    while (balances.Step()) {
+      const int64_t source = balances.Integer(0);
+      observed.epochs[source].push_back(balances.Integer(2));
+      observed.touches[source] = true;
+    }
+    return observed;
   }
+  Statement own = database_.Prepare(kObservedOf), any = database_.Prepare(kObservedAtAll);
+  own.Bind({Cell::Of(NameId(project))});
+  while (own.Step()) {
+    observed.epochs[own.Integer(0)].push_back(own.Integer(1));
+    observed.touches[own.Integer(0)] = true;
+  }
+  any.Bind({});
+  while (any.Step()) observed.epochs[any.Integer(0)];  // others' projects only: none of this one
+  return observed;
+}
+
+void LedgerView::AddGaps(const Observed& observed, std::vector<BlindRow>& rows) {
   Statement gaps = database_.Prepare(kGaps);
   gaps.Bind({});
   while (gaps.Step()) {
@@ -89,9 +116,9 @@ void LedgerView::AddGaps(std::string_view project, std::vector<BlindRow>& rows) 
     row.lines = row.quarantined ? gaps.Integer(7) : 0;
     row.from = TimeAt(gaps, 4).value_or(Time{});
     row.to = TimeAt(gaps, 5);
-    const auto known = observed.find(gaps.Integer(1));
-    if (known != observed.end()) {
-      row.touches = touches[known->first];
+    const auto known = observed.epochs.find(gaps.Integer(1));
+    if (known != observed.epochs.end()) {
+      row.touches = observed.touches.contains(known->first);
       row.projects = std::count_if(known->second.begin(), known->second.end(),
                                    [&](int64_t epoch) { return epoch < gaps.Integer(6); });
     }

@@ -178,6 +178,16 @@ Result<void> LedgerView::FactsAfter(int64_t seq, int64_t limit, const TakeFact& 
   });
 }
 
+Result<void> LedgerView::NewestOfKind(std::string_view kind, int64_t before, int64_t limit,
+                                      const TakeFact& take) {
+  return Read([&] {
+    Statement facts = database_.Prepare(
+        std::string(kFacts) + "WHERE f.kind = ? AND f.seq < ? ORDER BY f.seq DESC LIMIT ?");
+    facts.Bind({Cell::Of(kind), Cell::Of(before), Cell::Of(limit)});
+    while (facts.Step()) take(FactAt(facts, ledger_id_));
+  });
+}
+
 Result<std::optional<Time>> LedgerView::WrittenAt() {
   std::optional<Time> at;
   auto ok = Read([&] {

@@ -16,6 +16,7 @@
 namespace {
 
 Error::Kind KindOf(int code) {
+  if ((code & 0xff) == SQLITE_INTERRUPT) return Error::Kind::kTimeout;
   return (code & 0xff) == SQLITE_FULL ? Error::Kind::kLedgerFull : Error::Kind::kLedger;
 }
 
@@ -209,7 +210,8 @@ Database::Database(Database&&) noexcept = default;
 Database& Database::operator=(Database&&) noexcept = default;
 Database::~Database() = default;
 
-Result<Database> Database::Open(const std::string& path, Mode mode) {
+Result<Database> Database::Open(const std::string& path, Mode mode,
+                                std::chrono::milliseconds patience) {
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   if (mode == Mode::kReadOnly) flags |= SQLITE_OPEN_READONLY;
   if (mode == Mode::kCopy) flags |= SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
@@ -222,7 +224,7 @@ Result<Database> Database::Open(const std::string& path, Mode mode) {
   if (code != SQLITE_OK) {
     return Fail(KindOf(code), path + ": " + sqlite3_errstr(code));
   }
-  sqlite3_busy_timeout(handle, 5000);
+  sqlite3_busy_timeout(handle, static_cast<int>(patience.count()));
   return database;
 }
 
@@ -338,9 +340,21 @@ Result<void> Database::Check() const {
   return {};
 }
 
-void Database::Refuse(std::string why) {
+void Database::Refuse(std::string why, Error::Kind kind) {
   Settle();
-  if (!error_) error_ = Error{Error::Kind::kLedger, std::move(why)};
+  if (!error_) error_ = Error{kind, std::move(why)};
+}
+
+void Database::ReadUntil(Moment deadline) {
+  constexpr int kSteps = 1000;  // of SQLite's machine: some ten microseconds
+  const auto past = [](void* moment) {
+    return std::chrono::steady_clock::now() < *static_cast<Moment*>(moment) ? 0 : 1;
+  };
+  if (!deadline_) {
+    deadline_ = std::make_unique<Moment>(deadline);
+    sqlite3_progress_handler(handle_.get(), kSteps, past, deadline_.get());
+  }
+  *deadline_ = deadline;
 }
 
 int64_t Database::changes() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -56,7 +57,10 @@ class Database {
   // kCopy: a file that nobody writes, without its -wal and -shm, possibly where we may not make
   // them.
   enum class Mode { kReadOnly, kReadWrite, kCreate, kCopy };
-  [[nodiscard]] static Result<Database> Open(const std::string& path, Mode mode);
+  // `patience`: with the locks of others.
+  [[nodiscard]] static Result<Database> Open(
+      const std::string& path, Mode mode,
+      std::chrono::milliseconds patience = std::chrono::seconds(5));
   Database(Database&&) noexcept;
   Database& operator=(Database&&) noexcept;
   ~Database();
@@ -84,7 +88,10 @@ class Database {
   void Rollback();
   [[nodiscard]] Result<void> Check() const;
   // Makes the transaction fail for a reason of the caller's.
-  void Refuse(std::string why);
+  void Refuse(std::string why, Error::Kind kind = Error::Kind::kLedger);
+  // What has not been read by then fails with kTimeout.
+  using Moment = std::chrono::steady_clock::time_point;
+  void ReadUntil(Moment deadline);
   // Rows changed by the last statement.
   int64_t changes() const;
   // The number of the row that was inserted last.
@@ -108,6 +115,7 @@ class Database {
   struct Feed;
   std::unique_ptr<sqlite3, Close> handle_;
   std::unique_ptr<Feed> feed_;
+  std::unique_ptr<Moment> deadline_;  // SQLite points at it; null: none
   std::unique_ptr<Statement> begin_, commit_;
   std::optional<Error> error_;
   struct Beside;                    // the thread of RunBeside

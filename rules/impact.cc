@@ -116,8 +116,8 @@ void AddLoss(const LossRow& loss, IncidentCase& incident) {
   incident.days.insert({loss.project, loss.day});
 }
 
-std::vector<ImpactIncident> Finish(std::map<std::string, IncidentCase>& cases,
-                                   const std::string& main_unit) {
+std::vector<ImpactIncident> FinishIncidents(std::map<std::string, IncidentCase>& cases,
+                                            const std::string& main_unit) {
   std::vector<ImpactIncident> incidents;
   for (auto& [id, entry] : cases) {
     ImpactIncident& incident = entry.incident;
@@ -159,13 +159,22 @@ using ProjectKey = std::pair<std::string, std::string>;  // project, unit
 
 // A project's days of one unit; a day that is neither lossy for customers nor uncertain is left
 // out.
-void AddDay(const DayVerdict& verdict, const DayCase& day,
+void AddDay(const DayVerdict& verdict, const DayCase& day, bool details,
             std::map<ProjectKey, ImpactProject>& projects) {
   const BalanceRow& any = *day.copies.front().balance;
   ImpactProject& project = projects[{any.project, verdict.unit}];
   project.project = any.project;
   project.unit = verdict.unit;
-  project.days.push_back({any.day, verdict.format, verdict.events});
+  ++project.lossy_days;
+  for (const LostCopy& copy : day.copies) {
+    for (const StandingLoss& loss : copy.losses) {
+      if (!loss.selected) continue;
+      const Time at = loss.row->at;
+      project.first_loss_at = std::min(at, project.first_loss_at.value_or(at));
+      project.last_loss_at = std::max(at, project.last_loss_at.value_or(at));
+    }
+  }
+  if (details) project.days.push_back({any.day, verdict.format, verdict.events});
   Add(verdict.events, project.events);
 }
 
@@ -175,7 +184,7 @@ std::vector<ImpactTotals> TotalsByUnit(const std::map<ProjectKey, ImpactProject>
     ImpactTotals& totals = units[project.unit];
     totals.unit = project.unit;
     ++totals.projects;
-    totals.project_days += static_cast<int64_t>(project.days.size());
+    totals.project_days += project.lossy_days;
     Add(project.events, totals.events);
   }
   std::vector<ImpactTotals> all;
@@ -215,36 +224,53 @@ void SortProjects(std::map<ProjectKey, ImpactProject>& projects, Impact& impact)
 
 }  // namespace
 
-Impact ComputeImpact(const ImpactInput& input, const ImpactFilter& filter) {
+struct ImpactSum::State {
   Impact impact;
-  impact.window = filter;
-  impact.as_of = input.written_at;
   std::map<ProjectKey, ImpactProject> projects;
   std::map<std::string, IncidentCase> incidents;
-  for (const DayCase& day : Cases(input, filter)) {
-    AddPartitions(day, impact);
-    DayVerdict verdict = JudgeDay(day, input.formats);
-    verdict.events.missing = AddLosses(day, verdict, incidents);
+};
+
+ImpactSum::ImpactSum(const ImpactFilter& filter, bool details)
+    : filter_(filter), details_(details), state_(std::make_unique<State>()) {}
+ImpactSum::~ImpactSum() = default;
+
+void ImpactSum::Add(const ImpactInput& part) {
+  for (const DayCase& day : Cases(part, filter_)) {
+    if (details_) AddPartitions(day, state_->impact);
+    DayVerdict verdict = JudgeDay(day, part.formats);
+    verdict.events.missing = AddLosses(day, verdict, state_->incidents);
     if (verdict.events.missing == 0 && verdict.events.certain) continue;
-    AddDay(verdict, day, projects);
+    AddDay(verdict, day, details_, state_->projects);
   }
-  for (auto& [key, project] : projects) {
-    if (input.unknown_copies.contains(project.project)) project.events.certain = false;
+}
+
+Impact ImpactSum::Finish(const ImpactInput& rest) {
+  Impact impact = std::move(state_->impact);
+  impact.window = filter_;
+  impact.as_of = rest.written_at;
+  for (auto& [key, project] : state_->projects) {
+    if (rest.unknown_copies.contains(project.project)) project.events.certain = false;
   }
-  std::vector<ImpactTotals> totals = TotalsByUnit(projects);
+  std::vector<ImpactTotals> totals = TotalsByUnit(state_->projects);
   if (!totals.empty()) {
     impact.totals = totals.front();
     impact.other_units.assign(totals.begin() + 1, totals.end());
   }
-  impact.incidents = Finish(incidents, impact.totals.unit);
-  SortProjects(projects, impact);
-  impact.unknown = Unknown(input, filter);
-  for (const auto& [project, copies] : input.unknown_copies) impact.unknown_copies += copies;
+  impact.incidents = FinishIncidents(state_->incidents, impact.totals.unit);
+  SortProjects(state_->projects, impact);
+  impact.unknown = Unknown(rest, filter_);
+  for (const auto& [project, copies] : rest.unknown_copies) impact.unknown_copies += copies;
   const bool blind = std::any_of(impact.unknown.begin(), impact.unknown.end(),
                                  [](const BlindRow& row) { return row.projects != 0; });
-  impact.nothing_known = input.nothing_known;
+  impact.nothing_known = rest.nothing_known;
   if (!blind && impact.unknown_copies == 0 && !impact.nothing_known) return impact;
   impact.totals.events.certain = false;
   for (ImpactTotals& other : impact.other_units) other.events.certain = false;
   return impact;
+}
+
+Impact ComputeImpact(const ImpactInput& input, const ImpactFilter& filter) {
+  ImpactSum sum(filter, true);
+  sum.Add(input);
+  return sum.Finish(input);
 }

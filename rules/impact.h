@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,6 +51,8 @@ struct ImpactDay {
 struct ImpactProject {
   std::string project, unit;
   ImpactCount events;
+  int64_t lossy_days = 0;
+  std::optional<Time> first_loss_at, last_loss_at;  // of the losses selected
   std::vector<ImpactDay> days;
 };
 
@@ -87,3 +90,22 @@ struct Impact {
 };
 
 Impact ComputeImpact(const ImpactInput& input, const ImpactFilter& filter);
+
+// The same, added up from parts that hold whole projects each, so that not all rows of a large
+// fleet are in memory at once.
+class ImpactSum {
+ public:
+  // `details`: with days of projects and with partitions.
+  ImpactSum(const ImpactFilter& filter, bool details);
+  ~ImpactSum();
+  // Copies, losses and formats of a part.
+  void Add(const ImpactInput& part);
+  // Blind intervals, unknown copies and when it was written, of all parts. Once, at the end.
+  Impact Finish(const ImpactInput& rest);
+
+ private:
+  struct State;
+  const ImpactFilter filter_;
+  const bool details_;
+  std::unique_ptr<State> state_;
+};

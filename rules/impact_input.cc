@@ -24,17 +24,19 @@ Result<bool> Knows(LedgerView& ledger, const ImpactFilter& filter) {
   return ledger.KnowsVersion(filter.version);
 }
 
-Result<void> ReadLedger(LedgerView& ledger, const std::set<ProjectDay>& days,
-                        const ImpactFilter& filter, ImpactInput& input) {
-  const std::string& project = filter.project;
+Result<void> ReadLosses(LedgerView& ledger, const std::set<ProjectDay>& days,
+                        const std::string& project, ImpactInput& input) {
   auto ok = ledger.CopiesOf(days, [&](BalanceRow row) { input.copies.push_back(std::move(row)); });
   if (!ok) return ok;
-  ok = ledger.Losses(project, [&](LossRow row) { input.losses.push_back(std::move(row)); });
-  if (!ok) return ok;
-  auto blind = ledger.Blind(project);
+  return ledger.Losses(project, [&](LossRow row) { input.losses.push_back(std::move(row)); });
+}
+
+// What nobody can vouch for, and when it was written.
+Result<void> ReadUnknown(LedgerView& ledger, const ImpactFilter& filter, ImpactInput& input) {
+  auto blind = ledger.Blind(filter.project);
   if (!blind) return tl::unexpected<Error>(blind.error());
   input.blind.insert(input.blind.end(), blind->begin(), blind->end());
-  const auto unknown = ledger.Unknown(project);
+  const auto unknown = ledger.Unknown(filter.project);
   if (!unknown) return tl::unexpected<Error>(unknown.error());
   const auto knows = Knows(ledger, filter);
   if (!knows) return tl::unexpected<Error>(knows.error());
@@ -74,20 +76,53 @@ Result<void> AddAnnounced(std::vector<LedgerView>& ledgers, const std::string& p
 
 Result<ImpactInput> ReadImpactInput(std::vector<LedgerView>& ledgers, const ImpactFilter& filter,
                                     std::vector<FormatRow> formats) {
-  ImpactInput input;
-  const bool configured = !formats.empty();
-  input.nothing_known = true;
-  input.formats = std::move(formats);
   const auto days = LossyDays(ledgers, filter.project);
   if (!days) return tl::unexpected<Error>(days.error());
+  auto input = ReadImpactRest(ledgers, filter);
+  if (!input) return input;
+  const bool configured = !formats.empty();
+  input->formats = std::move(formats);
   for (LedgerView& ledger : ledgers) {
-    if (auto ok = ReadLedger(ledger, *days, filter, input); !ok) {
+    if (auto ok = ReadLosses(ledger, *days, filter.project, *input); !ok) {
       return tl::unexpected<Error>(ok.error());
     }
     if (configured) continue;
     auto named = ledger.Formats();
     if (!named) return tl::unexpected<Error>(named.error());
-    input.formats.insert(input.formats.end(), named->begin(), named->end());
+    input->formats.insert(input->formats.end(), named->begin(), named->end());
+  }
+  return input;
+}
+
+Result<std::set<std::string>> ReadLossyProjects(std::vector<LedgerView>& ledgers) {
+  std::set<std::string> all;
+  for (LedgerView& ledger : ledgers) {
+    auto projects = ledger.LossyProjects();
+    if (!projects) return tl::unexpected<Error>(projects.error());
+    all.insert(projects->begin(), projects->end());
+  }
+  return all;
+}
+
+Result<ImpactInput> ReadLossesOf(std::vector<LedgerView>& ledgers, const std::string& project,
+                                 const std::vector<FormatRow>& formats) {
+  ImpactInput input;
+  input.formats = formats;
+  const auto days = LossyDays(ledgers, project);
+  if (!days) return tl::unexpected<Error>(days.error());
+  for (LedgerView& ledger : ledgers) {
+    if (auto ok = ReadLosses(ledger, *days, project, input); !ok) {
+      return tl::unexpected<Error>(ok.error());
+    }
+  }
+  return input;
+}
+
+Result<ImpactInput> ReadImpactRest(std::vector<LedgerView>& ledgers, const ImpactFilter& filter) {
+  ImpactInput input;
+  input.nothing_known = true;
+  for (LedgerView& ledger : ledgers) {
+    if (auto ok = ReadUnknown(ledger, filter, input); !ok) return tl::unexpected<Error>(ok.error());
   }
   if (auto ok = AddAnnounced(ledgers, filter.project, input); !ok) {
     return tl::unexpected<Error>(ok.error());

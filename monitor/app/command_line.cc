@@ -12,6 +12,7 @@
 #include "monitor/app/operator_verbs.h"
 #include "monitor/app/output.h"
 #include "monitor/app/reports.h"
+#include "monitor/app/serve.h"
 #include "monitor/app/settings.h"
 #include "monitor/app/watch.h"
 #include "monitor/config_values.h"
@@ -24,9 +25,9 @@ constexpr const char* kAbout =
 constexpr const char* kFooter =
     "Exit codes: 0 done or clear, 1 found what it looks for, 2 usage or configuration,\n"
     "3 input or ledger unusable, 4 cannot tell.";
-constexpr std::array<std::string_view, 12> kVerbs = {"watch",  "ingest",   "demo",  "impact",
-                                                     "alerts", "timeline", "audit", "files",
-                                                     "permit", "annotate", "check", "backup"};
+constexpr std::array<std::string_view, 13> kVerbs = {
+    "watch", "serve", "ingest", "demo",     "impact", "alerts", "timeline",
+    "audit", "files", "permit", "annotate", "check",  "backup"};
 
 // The options of all verbs are bound to members here, so they live as long as the parser.
 struct Verbs {
@@ -40,6 +41,7 @@ struct Verbs {
   PermitOptions permit;
   AnnotateOptions annotate;
   DemoOptions demo;
+  ServeOptions serve;
   std::string backup_file;
   bool rebuild = false;
   int code = kUsage;
@@ -111,6 +113,26 @@ void AddCollecting(CLI::App& app, Verbs& verbs) {
   demo->add_option("--seed", verbs.demo.seed, "a number: other events")->type_name("N");
   AddFormat(*demo, verbs);
   demo->callback([&verbs] { verbs.code = Demo(verbs.settings, verbs.demo); });
+}
+
+void AddServing(CLI::App& app, Verbs& verbs) {
+  CLI::App* serve = app.add_subcommand("serve", "the page and its API, read from ledgers");
+  serve->add_option("--config", verbs.settings.config_file, kConfigHelp)->type_name("FILE");
+  serve
+      ->add_option("--ledger", verbs.settings.ledgers,
+                   "ledger file, or a directory of *.db; repeat it to read several as one")
+      ->type_name("FILE|DIR")
+      ->allow_extra_args(false);
+  serve->add_option("--listen", verbs.settings.listen, "where to serve (default 127.0.0.1:9718)")
+      ->type_name("HOST:PORT");
+  serve->add_flag("--web.allow-remote", verbs.serve.allow_remote,
+                  "listen on an address that other machines reach, unencrypted and for everybody");
+  serve
+      ->add_option("--web.allowed-host", verbs.serve.allowed_hosts,
+                   "a host name that the server may be asked by, such as a proxy's; repeat it")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  serve->callback([&verbs] { verbs.code = RunServe(verbs.settings, verbs.serve); });
 }
 
 void AddReports(CLI::App& app, Verbs& verbs) {
@@ -254,6 +276,7 @@ int RunCommandLine(int argc, const char* const* argv) {
   app.require_subcommand(1);
   Verbs verbs;
   AddCollecting(app, verbs);
+  AddServing(app, verbs);
   AddReports(app, verbs);
   AddFileReports(app, verbs);
   AddOperator(app, verbs);

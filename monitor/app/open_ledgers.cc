@@ -4,6 +4,18 @@
 
 #include "dashboards/table.h"
 
+std::vector<FormatRow> ConfiguredFormats(const Config& config) {
+  std::vector<FormatRow> formats;
+  for (const CanonicalFilesConfig& files : config.canonical_files) {
+    FormatRow row;
+    row.format = files.format;
+    row.reads = files.reads;
+    row.serving = files.serving;
+    formats.push_back(std::move(row));
+  }
+  return formats;
+}
+
 Result<Ledgers> OpenLedgersOf(const Settings& settings) {
   auto config = LoadConfig(settings);
   if (!config) return tl::unexpected<Error>(config.error());

@@ -13,4 +13,7 @@ struct Ledgers {
   std::vector<LedgerView> views;
   bool cut = false;  // one of them cannot be all that was written; said on standard error
 };
+// The formats that a configuration names.
+std::vector<FormatRow> ConfiguredFormats(const Config& config);
+
 [[nodiscard]] Result<Ledgers> OpenLedgersOf(const Settings& settings);

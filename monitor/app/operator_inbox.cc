@@ -72,6 +72,33 @@ Result<std::vector<std::string>> WriteOperatorEntries(const std::string& path,
   return tl::unexpected<Error>(done.error());
 }
 
+Result<std::vector<std::pair<std::string, OperatorEntry>>> ReadOperatorEntries(
+    const std::string& path) {
+  std::vector<std::pair<std::string, OperatorEntry>> entries;
+  std::error_code unknown;  // then opening it says why
+  if (!std::filesystem::exists(path, unknown) && !unknown) return entries;
+  auto database = Database::Open(path, Database::Mode::kReadOnly);
+  if (!database) return tl::unexpected<Error>(database.error());
+  {
+    Statement rows = database->Prepare(kSelect);
+    rows.Bind({});
+    while (rows.Step()) {
+      OperatorEntry entry;
+      entry.kind = rows.Text(1);
+      entry.at = Time(std::chrono::milliseconds(rows.Integer(2)));
+      entry.server = rows.Text(3);
+      entry.project = rows.Text(4);
+      entry.day = rows.Text(5);
+      entry.format = rows.Text(6);
+      entry.version = rows.Text(7);
+      entry.detail = rows.Text(8);
+      entries.emplace_back(rows.Text(0), std::move(entry));
+    }
+  }
+  if (auto ok = database->Check(); !ok) return tl::unexpected<Error>(ok.error());
+  return entries;
+}
+
 Result<void> TakeOperatorFacts(const std::string& path, Ledger& ledger, Time now) {
   std::error_code unknown;  // then opening it says why
   if (!std::filesystem::exists(path, unknown) && !unknown) return {};

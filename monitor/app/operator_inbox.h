@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "monitor/error.h"
@@ -21,6 +22,10 @@ struct OperatorEntry {
 // new rows' ids.
 [[nodiscard]] Result<std::vector<std::string>> WriteOperatorEntries(
     const std::string& path, const std::vector<OperatorEntry>& entries);
+
+// All entries with their ids, oldest first; none where there is no file.
+[[nodiscard]] Result<std::vector<std::pair<std::string, OperatorEntry>>> ReadOperatorEntries(
+    const std::string& path);
 
 // Copies all rows that are not in the ledger yet. A file that is not there is no error. Throws
 // nothing: the ledger's thread calls it.

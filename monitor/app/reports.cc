@@ -34,18 +34,6 @@ Result<ImpactFilter> FilterOf(const ImpactOptions& options) {
   return ImpactFilter{*since, *until, options.version, options.project};
 }
 
-std::vector<FormatRow> Formats(const Config& config) {
-  std::vector<FormatRow> formats;
-  for (const CanonicalFilesConfig& files : config.canonical_files) {
-    FormatRow row;
-    row.format = files.format;
-    row.reads = files.reads;
-    row.serving = files.serving;
-    formats.push_back(std::move(row));
-  }
-  return formats;
-}
-
 // "replaced by /usr/bin/compactd, 8,890 to 126 bytes"
 std::string NoteOfFile(const std::string& kind, const Document& detail) {
   const auto text = [](const Document& of, const char* key) {
@@ -261,7 +249,7 @@ int ReportImpact(const Settings& settings, const ImpactOptions& options) {
   if (!filter) return Report(filter.error());
   auto ledgers = OpenLedgersOf(settings);
   if (!ledgers) return Report(ledgers.error());
-  auto input = ReadImpactInput(ledgers->views, *filter, Formats(ledgers->config));
+  auto input = ReadImpactInput(ledgers->views, *filter, ConfiguredFormats(ledgers->config));
   if (!input) return Report(input.error());
   const Impact impact = ComputeImpact(*input, *filter);
   const Document document = ImpactDocument(impact);

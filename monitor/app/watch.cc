@@ -1,10 +1,6 @@
 #include "monitor/app/watch.h"
 
-#include <poll.h>
-#include <signal.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -12,24 +8,13 @@
 #include "dashboards/documents.h"
 #include "dashboards/metrics.h"
 #include "monitor/app/log_words.h"
+#include "monitor/app/signals.h"
 #include "monitor/ledger_view.h"
 
 namespace {
 
 constexpr int64_t kMaxFacts = 10'000;
 constexpr size_t kPageBytes = 1 << 20;
-
-// SIGTERM, SIGINT and SIGHUP are read from a descriptor; threads started later inherit the mask. A
-// reader of standard error that goes away must not end the watch.
-int SignalDescriptor() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
-  sigset_t blocked = signals;
-  sigaddset(&blocked, SIGPIPE);
-  pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
-  return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-}
 
 HttpServer::Options ServerOptions(const Config& config) {
   HttpServer::Options options;
@@ -241,23 +226,19 @@ void Watch::Tend() {
 }
 
 int RunWatch(const Settings& settings) {
-  spdlog::drop("rollcall");
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("rollcall"));
-  spdlog::set_pattern("ts=%Y-%m-%dT%H:%M:%S.%eZ level=%l %v", spdlog::pattern_time_type::utc);
+  LogToStandardError();
   const int signals = SignalDescriptor();
   const SystemClock clock;
   auto watch = Watch::Start(settings, clock);
   if (!watch) return Report(watch.error());
   spdlog::info("watching port={} version={}", (*watch)->port(), ROLLCALL_VERSION);
   for (;;) {
-    pollfd waiting{signals, POLLIN, 0};
-    poll(&waiting, 1, 1000);
-    signalfd_siginfo signal{};
-    if (read(signals, &signal, sizeof signal) != sizeof signal) {
+    const int signal = NextSignal(signals, 1000);
+    if (signal == 0) {
       (*watch)->Tend();
       continue;
     }
-    if (signal.ssi_signo != SIGHUP) break;
+    if (signal != SIGHUP) break;
     if (auto done = (*watch)->Reload(); !done) continue;  // logged there; the old one stays
   }
   spdlog::info("stopping");

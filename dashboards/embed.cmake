@@ -1,0 +1,16 @@
+# cmake -D OUT=FILE.cc -D "FILES=A;B" -P embed.cmake: a source file that holds the files given.
+set(text "// Written by embed.cmake.\n#include \"dashboards/embedded_files.h\"\n\nnamespace {\n")
+set(table "")
+set(number 0)
+foreach(file IN LISTS FILES)
+  file(READ "${file}" hex HEX)
+  string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
+  string(REGEX REPLACE "((0x..,){20})" "\\1\n" bytes "${bytes}")
+  get_filename_component(name "${file}" NAME)
+  string(APPEND text "constexpr unsigned char kFile${number}[] = {\n${bytes}0};\n")
+  string(APPEND table "    {\"${name}\", {reinterpret_cast<const char*>(kFile${number}), sizeof kFile${number} - 1}},\n")
+  math(EXPR number "${number} + 1")
+endforeach()
+string(APPEND text "}  // namespace\n\nstd::span<const EmbeddedFile> EmbeddedFiles() {\n"
+  "  static const EmbeddedFile kFiles[] = {\n${table}  };\n  return kFiles;\n}\n")
+file(WRITE "${OUT}" "${text}")
