@@ -14,7 +14,7 @@ const [worst] = await ask('projects');
 const day = (await ask(`calendar?project=${worst.project}`)).days[0].day;
 const project = `/project/${worst.project}`;
 const views = { home: '/', incident: `/incident/${incident.id}`, project, day: `${project}/${day}`, servers: '/servers', alerts: '/alerts', audit: '/audit',
-  'audit of a format': '/audit?what=row', permits: '/permits', help: '/help', nowhere: '/nothing/like/this' };
+  'audit of a format': '/audit?what=row', permits: '/permits', help: '/help', nowhere: '/project/a/b/c' };
 
 let browser;
 before(async () => { browser = await launch(); });
