@@ -8,7 +8,7 @@ web=$here/../../dashboards/web
 chromium=${CHROMIUM:-/usr/bin/chromium}
 
 skip() { echo "SKIPPED page: $1"; exit 0; }
-command -v node >/dev/null && command -v npm >/dev/null || skip "there is no node with npm"
+if ! command -v node >/dev/null || ! command -v npm >/dev/null; then skip "there is no node with npm"; fi
 [[ -x $chromium ]] || skip "there is no chromium"
 for directory in "$web" "$page"; do
   [[ $directory/node_modules/.package-lock.json -nt $directory/package-lock.json ]] && continue
@@ -23,6 +23,8 @@ node --test "$page/pure.test.mjs"
 directory=$(mktemp -d)
 watch='' serve=''
 end() {
+  local status=$?
+  ((status == 0)) || tail -n 20 "$directory"/*.log >&2
   for pid in $serve $watch; do kill "$pid" 2>/dev/null || true; done
   wait
   rm -rf "$directory"

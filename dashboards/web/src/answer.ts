@@ -1,7 +1,7 @@
 // "Is data missing now?", in one line, and what to do. Pure. A calm answer must prove what it looked at: whatever is
 // old, incomplete or unwatched makes it unknown, and what is missing stays missing.
 
-import type { Envelope, Incident, Ledger, Summary } from './documents';
+import type { Envelope, Impact, Incident, Ledger, Summary } from './documents';
 import { isStale, type Answer } from './poller';
 import { formatAge } from './time';
 import { count, percent, plural, visible } from './text';
@@ -87,6 +87,13 @@ export function ledgerDoubt(ledger: Ledger, now: number): string | null {
   if (ledger.writer_running === false) return `${name} is not being written: no rollcall watch runs (${written}).`;
   if (ledger.writer_running === null) return `${name} is a copy, or nobody can tell whether it is being written (${written}).`;
   return null;
+}
+
+// An incident begins with its first alert, which may be a warning of the loss to come; what was lost says by what.
+export function withLoss(incident: Incident, impact: Impact | null): Incident {
+  const loss = impact?.incidents.find((each) => each.id === incident.id);
+  if (!loss) return incident;
+  return { ...incident, cause: loss.cause, version: loss.version, previous_version: loss.previous_version };
 }
 
 // What to do first. The runbook has the rest.

@@ -76,6 +76,11 @@ export interface Incident {
   acknowledgements: Acknowledgement[];
 }
 
+// As far as it tells what incidents cost.
+export interface Impact {
+  incidents: { id: string; cause: string | null; version: string | null; previous_version: string | null; servers: number }[];
+}
+
 export interface Alert {
   rule: string;
   severity: string;

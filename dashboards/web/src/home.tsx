@@ -4,12 +4,11 @@ import type { JSX } from 'preact';
 import { adviceFor, answerOf } from './answer';
 import { alertColumns, incidentColumns, projectColumns } from './columns';
 import type { Alert, Incident, Project, Server, Summary } from './documents';
+import { readIncidents } from './incidents';
 import { api, usePage } from './page';
 import { Choice, Count, Download, Name, Pages, Panel, State, Table, When, type Column } from './parts';
 import { ServerList } from './servers';
 import { causeText, count, plural, ruleText } from './text';
-
-export const incidentsUrl = api('incidents', { state: 'open', limit: 100 });
 
 export function Home(): JSX.Element {
   return <>
@@ -27,10 +26,10 @@ export function Home(): JSX.Element {
 }
 
 function AnswerBand(): JSX.Element {
-  const { read, now, link } = usePage();
+  const page = usePage();
+  const { read, now, link } = page;
   const summary = read<Summary>(api('summary'));
-  const incidents = read<Incident[]>(incidentsUrl);
-  const worst = incidents.data?.data.find((each) => each.state === 'firing') ?? null;
+  const { worst } = readIncidents(page);
   const verdict = answerOf(summary, worst, now);
   const loss = verdict.tone === 'missing' || verdict.tone === 'risk';
   return <section class={`answer ${verdict.tone}`} aria-label="Answer" role="status">
@@ -57,7 +56,7 @@ export function Through({ incident }: { incident: Incident }): JSX.Element {
   return <>
     {version === null ? <>No version is known: </> : <>Through version <b><Name text={version} most={60} /></b>
       {previous !== null && previous !== version && <> after <b><Name text={previous} most={60} /></b></>}: </>}
-    {cause}, since <When at={incident.starts_at} />, on {plural(incident.servers.length, 'server')}.
+    {cause}, since <When at={incident.starts_at} />{incident.servers.length > 0 && `, on ${plural(incident.servers.length, 'server')}`}.
   </>;
 }
 
@@ -68,10 +67,8 @@ export function Runbook({ path }: { path: string }): JSX.Element | null {
 }
 
 function Incidents(): JSX.Element {
-  const { read } = usePage();
-  const answer = read<Incident[]>(incidentsUrl);
-  const rows = answer.data?.data ?? [];
-  return <Panel id="incidents" title="Incidents" answers={[answer]} note={rows.length > 0 ? plural(rows.length, 'open one') : undefined}
+  const { answers, incidents: rows } = readIncidents(usePage());
+  return <Panel id="incidents" title="Incidents" answers={answers} note={rows.length > 0 ? plural(rows.length, 'open one') : undefined}
     tools={<Download name="incidents" columns={incidentColumns} rows={rows} document={rows} />}>
     {rows.length === 0 ? <p class="empty">No incident is open. <a href="/alerts?state=all">What was</a></p> :
       <ol class="incidents">{rows.map((incident) => <IncidentRow key={incident.id} incident={incident} />)}</ol>}
@@ -88,7 +85,7 @@ function IncidentRow({ incident }: { incident: Incident }): JSX.Element {
     <State of={incident.state === 'firing' ? incident.severity : incident.state} />
     <span class="facts">
       {incident.events_missing !== null && <><b><Count n={incident.events_missing} /></b> missing · </>}
-      {plural(incident.projects, 'project')} · {plural(incident.servers.length, 'server')} · since <When at={incident.starts_at} />
+      {plural(incident.projects, 'project')} · {incident.servers.length > 0 && `${plural(incident.servers.length, 'server')} · `}since <When at={incident.starts_at} />
       {' · '}{known ? <>known to {known.by ? <Name text={known.by} most={40} /> : 'somebody'}</> : <b>not acknowledged</b>}
     </span>
   </li>;

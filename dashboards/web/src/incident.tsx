@@ -7,6 +7,7 @@ import { alertColumns, projectColumns } from './columns';
 import type { Alert, Incident, Project } from './documents';
 import { columnsFor, Runbook, Through } from './home';
 import { lanesOf, spanOf, type Curve } from './lanes';
+import { readIncidents } from './incidents';
 import { api, usePage } from './page';
 import { Choice, Count, Download, Name, Pages, Panel, State, Table, When } from './parts';
 import { RangeChoice, useRange } from './range';
@@ -18,12 +19,11 @@ const alertsAtMost = 1000;
 const shownAtMost = 50;
 
 export function IncidentView({ id }: { id: string }): JSX.Element {
-  const { read } = usePage();
-  const answer = read<Incident[]>(api('incidents', { id, state: 'all' }));
-  const incident = answer.data?.data[0] ?? null;
+  const { answers, incidents } = readIncidents(usePage(), id);
+  const incident = incidents[0] ?? null;
   return <>
     <h1>Incident <span class="mono"><Name text={id} most={40} /></span></h1>
-    <Panel id="incident" title="What it is" answers={[answer]} note={incident && <State of={incident.state} />}>
+    <Panel id="incident" title="What it is" answers={answers} note={incident && <State of={incident.state} />}>
       {incident === null ? <p class="empty">No incident of that name is known.</p> : <Facts incident={incident} />}
     </Panel>
     {incident !== null && <>

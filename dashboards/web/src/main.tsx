@@ -6,10 +6,11 @@ import { AlertsView } from './alerts';
 import { answerOf } from './answer';
 import { AuditView } from './audit';
 import { DayView } from './day';
-import type { Envelope, Incident, Summary } from './documents';
+import type { Envelope, Summary } from './documents';
 import { HelpView } from './help';
-import { Home, incidentsUrl } from './home';
+import { Home } from './home';
 import { IncidentView } from './incident';
+import { readIncidents } from './incidents';
 import { actionOf, moveRow } from './keys';
 import { api, PageContext, usePage, type Page } from './page';
 import { PermitsView } from './permits';
@@ -66,11 +67,11 @@ const views: [View['name'], string][] = [
 ];
 
 function Frame(): JSX.Element {
-  const { place, read, now, link, times, address } = usePage();
+  const page = usePage();
+  const { place, read, now, link, times, address } = page;
   const { view, query } = place;
   const summary = read<Summary>(api('summary'));
-  const incidents = read<Incident[]>(incidentsUrl);
-  const verdict = answerOf(summary, incidents.data?.data.find((each) => each.state === 'firing') ?? null, now);
+  const verdict = answerOf(summary, readIncidents(page).worst, now);
   document.title = `${verdict.short} · ${titleOf(view)} · rollcall`;
   return <>
     <a class="skip" href="#main" target="_self">To the content</a>

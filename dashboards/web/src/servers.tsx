@@ -111,7 +111,8 @@ function BlindStrip({ server, span }: { server: Server; span: Span }): JSX.Eleme
   });
   if (rows.length === 0) return <></>;
   const seen = server.blind.filter((each) => (timeOf(each.to) ?? end) >= span.since && (timeOf(each.from) ?? span.since) <= span.until).length;
-  const says = `${seen === 0 ? 'No blind span' : plural(seen, 'blind span')} in what is shown.` +
+  const young = server.sources.filter((source) => (timeOf(source.watched_since) ?? end) > span.since).length;
+  const says = `${young > 0 ? `${plural(young, 'source')} not watched yet when what is shown begins. ` : ''}${seen === 0 ? 'No blind span' : plural(seen, 'blind span')} in what is shown.` +
     (server.blind_spans > server.blind.length ? ` Only the newest ${count(server.blind.length)} of ${count(server.blind_spans)} are drawn.` : '');
   return <figure class="chart"><figcaption>{says}</figcaption>
     <div class="lanes coverage" role="img" aria-label={says}>
