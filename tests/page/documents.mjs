@@ -27,6 +27,13 @@ export const incident = (fields) => ({
   acknowledgements: [], ...fields,
 });
 
+export const impact = (incidents) => ({
+  window: { since: null, until: null, version: null, project: null }, as_of: at, totals: { ...totals({}), unknown_copies: 0, other_units: [] },
+  incidents: incidents.map((each) => ({ cause: 'existing_not_read', first_at: at, last_at: at, servers: 1, projects: 1, project_days: 1,
+    events_missing: 5, unit: 'events', ...each })),
+  projects: [], partitions: [], unknown: [],
+});
+
 export const alert = (fields) => ({
   rule: 'count_drop', severity: 'critical', state: 'firing', cause: 'existing_not_read', version: 'v2', incident: 'abcdef0123456789',
   labels: { server: 'data-1', project: 'p', day: '2016-02-22', format: 'row' }, summary: '5 events missing', description: 'Expected 100.',
@@ -99,6 +106,7 @@ export function world({ name = 'p', loss = false, changes = {} } = {}) {
   const missing = loss ? 60 : 0;
   const verdict = loss ? 'firing' : 'clear';
   const documents = {
+    impact: impact(loss ? [{ id: 'abcdef0123456789', version: name, previous_version: name }] : []),
     summary: summary({ verdict, events_missing: missing, critical: loss ? 1 : 0 }),
     incidents: loss ? [incident({ version: name, previous_version: name, summary: name, servers: [name], events_missing: missing, acknowledgements: [acknowledgement({ by: name, text: name })] })] : [],
     alerts: loss ? [alert({ version: name, summary: name, description: name, labels: { server: name, project: name, day: '2016-02-22', format: name } })] : [],

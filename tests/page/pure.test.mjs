@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { pageModule, web } from './modules.mjs';
-import { calendarDay, envelope, incident, ledger, summary } from './documents.mjs';
+import { calendarDay, envelope, impact, incident, ledger, summary } from './documents.mjs';
 
 const url = await pageModule('url');
 const time = await pageModule('time');
@@ -14,7 +14,7 @@ const csv = await pageModule('csv');
 const text = await pageModule('text');
 const lanes = await pageModule('lanes');
 const keys = await pageModule('keys');
-const { answerOf, adviceFor } = await pageModule('answer');
+const { answerOf, adviceFor, withLoss } = await pageModule('answer');
 
 const now = Date.parse('2016-02-23T12:00:00Z');
 const empty = new URLSearchParams();
@@ -187,6 +187,15 @@ test('the advice names the version, or both where one reveals what the other did
   assert.match(adviceFor(incident({ version: 'v2', previous_version: 'v2' })), /Stop compaction by version v2/);
   assert.match(adviceFor(incident({ version: 'v1', previous_version: 'v2' })), /v1 or v2/);
   assert.match(adviceFor(incident({ cause: 'moved', rules: ['output_moved'], version: 'v2' })), /Stop the release v2/);
+});
+
+test('an incident that began with a warning is told by the loss that came of it', () => {
+  const warned = incident({ cause: 'moved', rules: ['output_moved', 'count_drop'], version: 'v2', previous_version: 'v1', runbook: 'runbooks/output_moved.md' });
+  const told = withLoss(warned, impact([{ id: warned.id, version: 'v2', previous_version: 'v2' }]));
+  assert.deepEqual([told.cause, told.runbook], ['existing_not_read', 'runbooks/count_drop.md']);
+  assert.match(adviceFor(told), /Stop compaction by version v2/);
+  assert.equal(withLoss(warned, impact([])), warned);
+  assert.equal(withLoss(warned, null), warned);
 });
 
 test('the script is at most 60 KB, and the page has no inline script or style', async () => {

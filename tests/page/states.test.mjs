@@ -21,7 +21,7 @@ const paths = ['/', '/incident/abcdef0123456789', '/project/p', '/project/p/2016
 test('the documents of these tests have the fields that the API says it gives', async () => {
   const api = JSON.parse(await readFile(new URL('../../dashboards/openapi.json', import.meta.url), 'utf8'));
   const { schemas } = api.components;
-  const cases = { Ledger: make.ledger({}), Summary: make.summary({}), Incident: make.incident({}), Alert: make.alert({}), Project: make.project({}),
+  const cases = { Ledger: make.ledger({}), Summary: make.summary({}), Impact: make.impact([]), Incident: make.incident({}), Alert: make.alert({}), Project: make.project({}),
     CalendarDay: make.calendarDay({}), Partition: make.partition({}), Source: make.source({}), Server: make.server({}), Blind: make.blind({}),
     Format: make.format({}), Audit: make.audit({}), Permit: make.permit({}), Annotation: make.annotation({}), Acknowledgement: make.acknowledgement({}) };
   for (const [name, document] of Object.entries(cases)) {

@@ -93,7 +93,8 @@ export function ledgerDoubt(ledger: Ledger, now: number): string | null {
 export function withLoss(incident: Incident, impact: Impact | null): Incident {
   const loss = impact?.incidents.find((each) => each.id === incident.id);
   if (!loss) return incident;
-  return { ...incident, cause: loss.cause, version: loss.version, previous_version: loss.previous_version };
+  const runbook = incident.rules.includes('count_drop') ? 'runbooks/count_drop.md' : incident.runbook;
+  return { ...incident, cause: loss.cause, version: loss.version, previous_version: loss.previous_version, runbook };
 }
 
 // What to do first. The runbook has the rest.

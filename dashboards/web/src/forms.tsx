@@ -75,7 +75,7 @@ export function AlertmanagerForm(): JSX.Element {
   </form>;
 }
 
-const whenWrong = 'Times are written like 2016-02-22T17:00Z.';
+const whenWrong = 'Times are written like 2016-02-22T17:00Z, in UTC.';
 
 export function PermitForm({ project, day }: { project: string | null; day: string | null }): JSX.Element {
   const [kind, choose] = useState('decrease');
@@ -104,7 +104,7 @@ export function PermitForm({ project, day }: { project: string | null; day: stri
     <label>Format <input name="format" placeholder={kind === 'move' ? '' : 'any'} required={kind === 'move'} /></label>
     <label>{kind === 'rehomed' ? 'Server that it left' : 'Server'} <input name="server" placeholder={kind === 'rehomed' ? '' : 'any'} required={kind === 'rehomed'} /></label>
     {kind === 'rehomed' && <label>Server where to <input name="to_server" required /></label>}
-    <label>Expires <input name="expires_at" placeholder="2016-02-22T17:00Z" /></label>
+    <label>Expires <input name="expires_at" placeholder="never" /></label>
     <label class="wide">Reason, for those who read it later <input name="reason" required maxLength={2000} /></label>
   </WriteForm>;
 }

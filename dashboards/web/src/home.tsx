@@ -66,14 +66,20 @@ export function Runbook({ path }: { path: string }): JSX.Element | null {
   return <span class="runbook">Runbook: <code><Name text={`deploy/${path}`} most={80} /></code></span>;
 }
 
+const incidentsAtFirst = 5;
+
 function Incidents(): JSX.Element {
   const { answers, incidents: rows } = readIncidents(usePage());
   return <Panel id="incidents" title="Incidents" answers={answers} note={rows.length > 0 ? plural(rows.length, 'open one') : undefined}
     tools={<Download name="incidents" columns={incidentColumns} rows={rows} document={rows} />}>
     {rows.length === 0 ? <p class="empty">No incident is open. <a href="/alerts?state=all">What was</a></p> :
-      <ol class="incidents">{rows.map((incident) => <IncidentRow key={incident.id} incident={incident} />)}</ol>}
+      <ol class="incidents">{rows.slice(0, incidentsAtFirst).map(rowOf)}</ol>}
+    {rows.length > incidentsAtFirst && <details class="rest"><summary>{plural(rows.length - incidentsAtFirst, 'smaller one')}</summary>
+      <ol class="incidents">{rows.slice(incidentsAtFirst).map(rowOf)}</ol></details>}
   </Panel>;
 }
+
+const rowOf = (incident: Incident) => <IncidentRow key={incident.id} incident={incident} />;
 
 function IncidentRow({ incident }: { incident: Incident }): JSX.Element {
   const { link } = usePage();

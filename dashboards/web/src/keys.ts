@@ -18,7 +18,7 @@ export function actionOf(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey
 
 // To the next or previous row of the page; from nowhere to the first.
 export function moveRow(step: 1 | -1): void {
-  const rows = [...document.querySelectorAll<HTMLElement>('[data-row]')].filter((row) => row.offsetParent !== null);
+  const rows = [...document.querySelectorAll<HTMLElement>('[data-row]')].filter((row) => row.checkVisibility());
   const current = document.activeElement?.closest<HTMLElement>('[data-row]');
   const at = current ? rows.indexOf(current) + step : 0;
   const row = rows[Math.max(0, Math.min(rows.length - 1, at))];
