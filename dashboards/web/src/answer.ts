@@ -43,7 +43,7 @@ export function answerOf(answer: Answer<Envelope<Summary>>, worst: Incident | nu
   }
   return {
     tone: 'clear', short: 'nothing missing', headline: 'No data is missing.', doubts,
-    detail: `${plural(summary.projects, 'project')} on ${plural(summary.servers, 'server')}, all watched without a gap.`,
+    detail: `${plural(summary.projects, 'project')} on ${plural(summary.servers, 'server')}: everything was watched, and all is there.`,
   };
 }
 

@@ -44,13 +44,11 @@ export function formatUtc(time: number): string {
 // `12 min ago`, `in 3 h`; two figures are enough at any distance.
 export function formatAge(milliseconds: number): string {
   const size = Math.abs(milliseconds);
-  const text =
-    size < minute ? `${Math.floor(size / second)} s`
+  return size < minute ? `${Math.floor(size / second)} s`
     : size < hour ? `${Math.floor(size / minute)} min`
     : size < 2 * hour ? `1 h ${Math.floor((size - hour) / minute)} min`
     : size < 2 * day ? `${Math.floor(size / hour)} h`
-    : `${Math.floor(size / day)} d`;
-  return text;
+    : `${Math.floor(size / day).toLocaleString('en-US')} d`;
 }
 
 export function formatTime(time: number, times: Times, now: number, exact = false): string {
