@@ -83,6 +83,26 @@ bool WantsCsv(QueryReader& query, const std::vector<std::string_view>& parameter
   return may && query.OneOf("format", {"json", "csv"}, "json") == "csv";
 }
 
+HttpResponse DocumentResponse(std::string json) {
+  HttpResponse response = JsonResponse(std::move(json));
+  response.headers.emplace_back("Cache-Control", "private, no-cache");  // asked again each time
+  return response;
+}
+
+// What was asked, and of what: a ledger that was written since, or cannot be read any more, makes
+// it another question.
+std::string QuestionOf(const HttpRequest& request, const LedgerSet::Loan& ledgers) {
+  std::string question = request.path;
+  for (const auto& [name, value] : request.query) {
+    question += "&" + Encoded(name) + "=" + Encoded(value);
+  }
+  question += " " + std::to_string(ledgers.generation);
+  for (const LedgerStatus& ledger : ledgers.statuses) {
+    question += Write(LedgerDocument(ledger), -1);
+  }
+  return question;
+}
+
 bool Contains(std::string_view text, std::string_view part) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
   return std::search(text.begin(), text.end(), part.begin(), part.end(),
@@ -107,7 +127,7 @@ HttpResponse ErrorAnswer(const Error& error) {
 HttpResponse WriteAnswer(const HttpRequest& request, const ApiAnswer& answer,
                          const std::vector<LedgerStatus>& ledgers, bool csv) {
   if (csv) return CsvAnswer(request, answer, ledgers);
-  return JsonResponse(Write(EnvelopeOf(answer, ledgers), -1) + "\n");
+  return DocumentResponse(Write(EnvelopeOf(answer, ledgers), -1) + "\n");
 }
 
 Api::Api(HttpServer& server, LedgerSet& ledgers, const OverviewKeeper& overviews, Options options)
@@ -118,8 +138,9 @@ Api::Api(HttpServer& server, LedgerSet& ledgers, const OverviewKeeper& overviews
   server_.Get("/api/v1/facts", [this](const HttpRequest& request) { return Facts(request); });
 }
 
-void Api::Get(const std::string& path, std::vector<std::string_view> parameters, Handler handler) {
-  server_.Get(path, [this, parameters = std::move(parameters),
+void Api::Get(const std::string& path, std::vector<std::string_view> parameters, Handler handler,
+              bool keeps) {
+  server_.Get(path, [this, keeps, parameters = std::move(parameters),
                      handler = std::move(handler)](const HttpRequest& request) {
     QueryReader query(request, parameters);
     const bool csv = WantsCsv(query, parameters);
@@ -130,10 +151,17 @@ void Api::Get(const std::string& path, std::vector<std::string_view> parameters,
           503, "ledger",
           ledgers.statuses.empty() ? "there is no ledger" : ledgers.statuses.front().problem);
     }
+    const bool kept = keeps && !csv;
+    const std::string question = kept ? QuestionOf(request, ledgers) : "";
+    if (kept) {
+      if (auto known = kept_.Find(question)) return DocumentResponse(std::move(*known));
+    }
     const auto answer = handler(query, ledgers);
     if (!query.problem().empty()) return ErrorResponse(400, "bad_request", query.problem());
     if (!answer) return ErrorAnswer(answer.error());
-    return WriteAnswer(request, *answer, ledgers.statuses, csv);
+    HttpResponse response = WriteAnswer(request, *answer, ledgers.statuses, csv);
+    if (kept) kept_.Keep(question, response.body);
+    return response;
   });
 }
 
@@ -234,19 +262,26 @@ void Api::AddFleet() {
 }
 
 void Api::AddLists() {
-  Get("/api/v1/alerts",
+  Get(
+      "/api/v1/alerts",
       {"state", "rule", "severity", "incident", "version", "server", "project", "day",
        "data_format", "since", "until", "order", "limit", "cursor", "format"},
-      [this](QueryReader& query, LedgerSet::Loan& ledgers) { return Alerts(query, ledgers); });
-  Get("/api/v1/partitions",
+      [this](QueryReader& query, LedgerSet::Loan& ledgers) { return Alerts(query, ledgers); },
+      true);
+  Get(
+      "/api/v1/partitions",
       {"project", "day", "server", "data_format", "verdict", "limit", "cursor", "format"},
-      [this](QueryReader& query, LedgerSet::Loan& ledgers) { return Partitions(query, ledgers); });
-  Get("/api/v1/servers", {},
-      [this](QueryReader&, LedgerSet::Loan& ledgers) { return Servers(ledgers); });
-  Get("/api/v1/formats", {"format"},
-      [this](QueryReader&, LedgerSet::Loan& ledgers) { return Formats(ledgers); });
-  Get("/api/v1/audit", {"what", "format"},
-      [this](QueryReader& query, LedgerSet::Loan& ledgers) { return Audit(query, ledgers); });
+      [this](QueryReader& query, LedgerSet::Loan& ledgers) { return Partitions(query, ledgers); },
+      true);
+  Get(
+      "/api/v1/servers", {},
+      [this](QueryReader&, LedgerSet::Loan& ledgers) { return Servers(ledgers); }, true);
+  Get(
+      "/api/v1/formats", {"format"},
+      [this](QueryReader&, LedgerSet::Loan& ledgers) { return Formats(ledgers); }, true);
+  Get(
+      "/api/v1/audit", {"what", "format"},
+      [this](QueryReader& query, LedgerSet::Loan& ledgers) { return Audit(query, ledgers); }, true);
 }
 
 Result<ApiAnswer> Api::Alerts(QueryReader& query, LedgerSet::Loan& ledgers) const {

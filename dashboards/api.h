@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dashboards/answer_cache.h"
 #include "dashboards/documents.h"
 #include "dashboards/http_server.h"
 #include "dashboards/ledger_set.h"
@@ -39,7 +40,10 @@ class Api {
   using Handler = std::function<Result<ApiAnswer>(QueryReader&, LedgerSet::Loan&)>;
   // GET of a document that is made of the ledgers. A handler that finds a parameter wrong says so
   // in the reader; what it returns then is not used.
-  void Get(const std::string& path, std::vector<std::string_view> parameters, Handler handler);
+  // `keeps`: the document says nothing that is not in the ledgers, and may be kept until they
+  // change.
+  void Get(const std::string& path, std::vector<std::string_view> parameters, Handler handler,
+           bool keeps = false);
 
  private:
   using OverviewHandler = std::function<ApiAnswer(QueryReader&, LedgerSet::Loan&, const Overview&)>;
@@ -66,6 +70,7 @@ class Api {
   LedgerSet& ledgers_;
   const OverviewKeeper& overviews_;
   const Options options_;
+  AnswerCache kept_{4u << 20};
 };
 
 // The envelope around a document, or CSV of it where `csv`.

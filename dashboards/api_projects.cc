@@ -23,20 +23,6 @@ std::string TooMany(int64_t limit) {
   return "this has more than " + std::to_string(limit) + " rows; ask for a day, or a server";
 }
 
-std::string TextOf(const Document& entry, const char* key) {
-  const auto found = entry.find(key);
-  return found != entry.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-bool Fits(const Document& entry, const std::vector<std::string>& kinds,
-          const std::optional<Time>& since, const std::optional<Time>& until) {
-  const bool wanted =
-      kinds.empty() || std::find(kinds.begin(), kinds.end(), TextOf(entry, "kind")) != kinds.end();
-  if (!wanted || (!since && !until)) return wanted;
-  const auto at = ParseTime(TextOf(entry, "at"));
-  return at && (!since || *at >= *since) && (!until || *at < *until);
-}
-
 // A line a generation.
 Document GenerationRows(const Document& document) {
   Document rows = Document::array();
@@ -56,13 +42,18 @@ Document GenerationRows(const Document& document) {
 }  // namespace
 
 void Api::AddProjects() {
-  Get("/api/v1/calendar", {"project", "since", "until", "format"},
-      [this](QueryReader& query, LedgerSet::Loan& ledgers) { return Calendar(query, ledgers); });
-  Get("/api/v1/timeline",
+  Get(
+      "/api/v1/calendar", {"project", "since", "until", "format"},
+      [this](QueryReader& query, LedgerSet::Loan& ledgers) { return Calendar(query, ledgers); },
+      true);
+  Get(
+      "/api/v1/timeline",
       {"project", "day", "server", "kind", "since", "until", "order", "limit", "cursor", "format"},
-      [this](QueryReader& query, LedgerSet::Loan& ledgers) { return Timeline(query, ledgers); });
-  Get("/api/v1/files", {"project", "day", "format"},
-      [this](QueryReader& query, LedgerSet::Loan& ledgers) { return Files(query, ledgers); });
+      [this](QueryReader& query, LedgerSet::Loan& ledgers) { return Timeline(query, ledgers); },
+      true);
+  Get(
+      "/api/v1/files", {"project", "day", "format"},
+      [this](QueryReader& query, LedgerSet::Loan& ledgers) { return Files(query, ledgers); }, true);
   Get("/api/v1/impact", {"since", "until", "version", "project", "limit", "cursor", "format"},
       [this](QueryReader& query, LedgerSet::Loan& ledgers) { return ImpactPage(query, ledgers); });
 }
@@ -121,20 +112,22 @@ Result<ApiAnswer> Api::Calendar(QueryReader& query, LedgerSet::Loan& ledgers) co
 Result<ApiAnswer> Api::Timeline(QueryReader& query, LedgerSet::Loan& ledgers) const {
   const std::string project = query.Needed("project"), day = query.DayOf("day");
   const std::string server = query.Text("server");
-  const std::vector<std::string> kinds = query.All("kind");
-  const auto since = query.Moment("since"), until = query.Moment("until");
-  const bool newest = query.OneOf("order", {"oldest", "newest"}, "oldest") == "newest";
-  const int64_t limit = query.Limit(), offset = query.Offset();
+  TimelinePage page;
+  page.kinds = query.All("kind");
+  page.since = query.Moment("since");
+  page.until = query.Moment("until");
+  page.newest = query.OneOf("order", {"oldest", "newest"}, "oldest") == "newest";
+  page.limit = static_cast<size_t>(query.Limit());
+  page.offset = static_cast<size_t>(query.Offset());
   if (!query.problem().empty()) return ApiAnswer{};
   auto input = ReadTimelineInput(ledgers.views, project, day, server, options_.row_limit);
   if (!input) return tl::unexpected<Error>(input.error());
-  Document all = TimelineDocument(*input);
-  std::vector<const Document*> entries;
-  for (const Document& entry : all) {
-    if (Fits(entry, kinds, since, until)) entries.push_back(&entry);
+  TimelineSlice slice = SliceTimeline(*input, page);
+  ApiAnswer answer;
+  if (slice.more) {
+    answer.next = CursorOf({static_cast<int64_t>(page.offset + slice.entries.size())});
   }
-  if (newest) std::reverse(entries.begin(), entries.end());
-  ApiAnswer answer = PageOf(entries, offset, limit, [](const Document* entry) { return *entry; });
+  answer.data = std::move(slice.entries);
   answer.columns = {"at",      "kind",    "server",  "project",  "day",   "format",    "unit",
                     "run",     "version", "before",  "existing", "fresh", "recovered", "duplicates",
                     "deleted", "written", "after",   "lost",     "cause", "missing",   "verdict",

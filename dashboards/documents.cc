@@ -215,27 +215,49 @@ Document AlertsDocument(const std::vector<AlertRow>& alerts) {
   return ListOf(alerts, AlertDocument);
 }
 
-Document TimelineDocument(const TimelineInput& input) {
+TimelineSlice SliceTimeline(const TimelineInput& input, const TimelinePage& page) {
   // Sorted by time; of one moment facts come in sequence, before what followed from them.
-  using Key = std::tuple<Time, int, std::string, int64_t>;
-  std::vector<std::pair<Key, Document>> entries;
+  struct Entry {
+    std::tuple<Time, int, std::string_view, int64_t> key;
+    const FactEntry* fact = nullptr;
+    const AlertRow* alert = nullptr;
+    const BlindRow* blind = nullptr;
+  };
+  std::vector<Entry> entries;
+  const auto add = [&](std::string_view kind, Entry entry) {
+    const Time at = std::get<0>(entry.key);
+    const bool asked = page.kinds.empty() ||
+                       std::find(page.kinds.begin(), page.kinds.end(), kind) != page.kinds.end();
+    if (!asked || (page.since && at < *page.since) || (page.until && at >= *page.until)) return;
+    entries.push_back(entry);
+  };
   for (const FactEntry& fact : input.facts) {
     const Time at = fact.logged_at.value_or(fact.observed_at.value_or(Time{}));
-    entries.emplace_back(Key{at, 0, fact.ledger, fact.seq}, FactEntryDocument(fact));
+    add(fact.kind, {{at, 0, fact.ledger, fact.seq}, &fact, nullptr, nullptr});
   }
   for (const AlertRow& alert : input.alerts) {
-    entries.emplace_back(Key{alert.starts_at.value_or(alert.began_at), 1, alert.server, 0},
-                         AlertEntry(alert));
+    const Time at = alert.starts_at.value_or(alert.began_at);
+    add("alert", {{at, 1, alert.server, 0}, nullptr, &alert, nullptr});
   }
   for (const BlindRow& blind : input.blind) {
-    entries.emplace_back(Key{PlaceOf(blind), 2, blind.server, 0}, BlindEntry(blind));
+    add("blind", {{PlaceOf(blind), 2, blind.server, 0}, nullptr, nullptr, &blind});
   }
   std::stable_sort(entries.begin(), entries.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  Document list = Document::array();
-  for (auto& [key, entry] : entries) list.push_back(std::move(entry));
-  return list;
+                   [](const Entry& a, const Entry& b) { return a.key < b.key; });
+  if (page.newest) std::reverse(entries.begin(), entries.end());
+  const size_t begin = std::min(page.offset, entries.size());
+  const size_t end = begin + std::min(page.limit, entries.size() - begin);
+  TimelineSlice slice{Document::array(), end < entries.size()};
+  for (size_t i = begin; i < end; ++i) {
+    const Entry& entry = entries[i];
+    slice.entries.push_back(entry.fact    ? FactEntryDocument(*entry.fact)
+                            : entry.alert ? AlertEntry(*entry.alert)
+                                          : BlindEntry(*entry.blind));
+  }
+  return slice;
 }
+
+Document TimelineDocument(const TimelineInput& input) { return SliceTimeline(input, {}).entries; }
 
 Document FactEntryDocument(const FactEntry& fact) {
   return IsRun(fact) ? RunEntry(fact) : OtherEntry(fact);

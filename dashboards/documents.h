@@ -29,6 +29,18 @@ struct TimelineInput {
   std::vector<BlindRow> blind;
 };
 Document TimelineDocument(const TimelineInput& input);
+// A part of it; the others cost next to nothing.
+struct TimelinePage {
+  std::vector<std::string> kinds;    // empty: any
+  std::optional<Time> since, until;  // [since, until)
+  bool newest = false;               // first
+  size_t offset = 0, limit = SIZE_MAX;
+};
+struct TimelineSlice {
+  Document entries;
+  bool more = false;  // after them
+};
+TimelineSlice SliceTimeline(const TimelineInput& input, const TimelinePage& page);
 
 // One fact as an entry of a timeline.
 Document FactEntryDocument(const FactEntry& fact);

@@ -56,6 +56,7 @@ LedgerSet::Loan::Loan(Loan&& other) noexcept
     : views(std::move(other.views)),
       statuses(std::move(other.statuses)),
       changed(other.changed),
+      generation(other.generation),
       lender_(std::exchange(other.lender_, nullptr)),
       opened_(std::move(other.opened_)) {}
 
@@ -88,6 +89,8 @@ LedgerSet::Loan LedgerSet::Borrow(Moment deadline) {
   }
   for (const std::string& path : *files) Add(loan, path, deadline);
   DropCopies(loan);
+  if (loan.changed) ++generation_;
+  loan.generation = generation_;
   return loan;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -52,6 +53,8 @@ class LedgerSet {
     std::vector<LedgerStatus> statuses;  // also of those that cannot be read
     // Whether anybody wrote one of them since its connection was lent the last time.
     bool changed = false;
+    // Another number whenever that is so for any loan: what was read before may be wrong.
+    int64_t generation = 0;
     // Every ledger could be read, and is whole as far as anybody knows.
     bool complete() const;
     // When the one that was written longest ago was last written.
@@ -89,6 +92,7 @@ class LedgerSet {
   void GiveBack(Loan& loan);
 
   const ListFiles list_files_;
+  std::atomic<int64_t> generation_ = 0;
   std::mutex mutex_;  // guards what follows
   std::map<std::string, std::vector<Idle>> idle_;
   std::map<std::string, Failure> failures_;  // not tried again at once

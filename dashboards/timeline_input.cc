@@ -25,7 +25,7 @@ Result<void> AddLedger(LedgerView& ledger, const std::string& project, const std
                 "; ask for a day, or a server");
   });
   if (!ok || !known) return ok;
-  auto alerts = ledger.Alerts("");
+  auto alerts = ledger.AlertsConcerning(project);
   if (!alerts) return tl::unexpected<Error>(alerts.error());
   for (AlertRow& alert : *alerts) {
     const bool carried = alert.format.empty() || formats.count(alert.format) > 0;

@@ -46,6 +46,8 @@ class LedgerView {
 
   // `state`: pending | firing | resolved; empty: all. Oldest first.
   [[nodiscard]] Result<std::vector<AlertRow>> Alerts(std::string_view state);
+  // Those of a project, and those of no project: of a whole output, or of a source.
+  [[nodiscard]] Result<std::vector<AlertRow>> AlertsConcerning(std::string_view project);
   [[nodiscard]] Result<std::vector<FormatRow>> Formats();
   // Blind intervals, quarantined lines by source and reason, sources that an open alert calls
   // blind, and those of which nothing was ever read. `project` (empty: all) decides

@@ -41,7 +41,7 @@ constexpr const char* kUnknownCopies =
     "?1 "
     "AND ?2 ORDER BY b.project";
 constexpr const char* kAnnouncedOnly =
-    "WHERE b.opening = 4 AND NOT b.marks & 4 AND (?1 IS NULL OR b.project = ?1)";
+    "WHERE b.opening = 4 AND NOT b.marks & 4 AND b.project BETWEEN ?1 AND ?2";
 constexpr const char* kLosses =
     "SELECT server.text, project.text, f.day, format.text, source.unit, f.logged_at, f.run, "
     "version.text, f.previous, cause.text, f.lost, f.missing FROM fact f LEFT JOIN name server ON "
@@ -199,8 +199,12 @@ Result<void> LedgerView::CopiesOf(const std::set<ProjectDay>& days, const TakeBa
 }
 
 Result<void> LedgerView::Announced(std::string_view project, const TakeBalance& take) {
-  return Read(
-      [&] { ReadBalances(kAnnouncedOnly, {IdOrAll(project, NameId(project))}, false, take); });
+  return Read([&] {
+    const int64_t only = NameId(project);
+    const Cell first = Cell::Of(project.empty() ? 0 : only);
+    const Cell last = Cell::Of(project.empty() ? INT64_MAX : only);
+    ReadBalances(kAnnouncedOnly, {first, last}, false, take);
+  });
 }
 
 Result<bool> LedgerView::Knows(std::string_view project) {

@@ -22,14 +22,15 @@ constexpr const char* kObserved =
     "SELECT source, project, min(epoch) FROM balance GROUP BY source, project";
 constexpr const char* kObservedOf =
     "SELECT source, min(epoch) FROM balance WHERE project = ? GROUP BY source";
-// Sources that some partition has.
+// Sources that some partition has; one of which no line was read has none.
 constexpr const char* kObservedAtAll =
-    "SELECT id FROM source WHERE EXISTS (SELECT 1 FROM balance WHERE source = source.id)";
+    "SELECT id FROM source WHERE lines > 0 AND EXISTS (SELECT 1 FROM balance WHERE source = "
+    "source.id)";
 
 constexpr const char* kBlindAlerts =
-    "SELECT source.name, a.evidence ->> '$.reason', coalesce(a.began_at, 0) FROM alert a JOIN "
-    "source "
-    "ON source.id = a.source WHERE a.rule = 'blind' AND a.state <> 'resolved' AND source.shape <> "
+    "SELECT source.name, a.evidence ->> '$.reason', coalesce(a.began_at, 0) FROM alert a "
+    "INDEXED BY alert_open JOIN source ON source.id = a.source WHERE a.rule = 'blind' AND a.state "
+    "<> 'resolved' AND source.shape <> "
     "'files'";
 constexpr const char* kNeverRead =
     "SELECT name FROM source WHERE shape <> 'files' AND read_at IS NULL AND NOT EXISTS (SELECT 1 "

@@ -24,14 +24,17 @@ constexpr const char* kAlertPage =
     "JOIN name previous ON previous.id = a.previous_version LEFT JOIN source ON source.id = "
     "a.source ORDER BY CASE WHEN ?14 THEN -page.at ELSE page.at END, CASE WHEN ?14 THEN -a.id ELSE "
     "a.id END";
-constexpr const char* kFirstAlerts =
+constexpr const char* kWholeAlerts =
     "SELECT a.rule, a.severity, a.state, a.cause, version.text, previous.text, a.incident, "
     "server.text, project.text, a.day, format.text, source.name, a.starts_at, a.ends_at, "
     "a.began_at, a.evidence FROM alert a LEFT JOIN name server ON server.id = a.server LEFT JOIN "
     "name project ON project.id = a.project LEFT JOIN name format ON format.id = a.format LEFT "
     "JOIN name version ON version.id = a.version LEFT JOIN name previous ON previous.id = "
-    "a.previous_version LEFT JOIN source ON source.id = a.source WHERE a.id IN (SELECT min(id) "
-    "FROM alert GROUP BY incident)";
+    "a.previous_version LEFT JOIN source ON source.id = a.source ";
+constexpr const char* kFirstOfIncident =
+    "WHERE a.id IN (SELECT min(id) FROM alert GROUP BY incident)";
+constexpr const char* kConcerning =
+    "WHERE coalesce(a.project, 0) IN (0, ?) ORDER BY coalesce(a.starts_at, a.began_at), a.id";
 constexpr const char* kIncidentParts =
     "SELECT a.incident, a.rule, a.state, a.severity, server.text, count(*), "
     "min(coalesce(a.starts_at, a.began_at)), max(coalesce(a.starts_at, a.began_at)), "
@@ -46,8 +49,8 @@ constexpr const char* kOpenAlerts =
     "a INDEXED BY alert_open LEFT JOIN name project ON project.id = a.project WHERE a.state <> "
     "'resolved' GROUP BY a.project, a.severity";
 constexpr const char* kIncidentProjects =
-    "SELECT DISTINCT project.text FROM alert a JOIN name project ON project.id = a.project WHERE "
-    "a.incident = ?";
+    "SELECT name.text FROM (SELECT DISTINCT project FROM alert WHERE incident = ?) a JOIN name ON "
+    "name.id = a.project";
 // Each project there is, in as many steps of the primary key.
 constexpr const char* kProjects =
     "WITH RECURSIVE known(id) AS (SELECT min(project) FROM balance UNION ALL SELECT (SELECT "
@@ -63,9 +66,9 @@ constexpr const char* kSources =
 constexpr const char* kGapsOf =
     "SELECT began, ended, reason FROM gap INDEXED BY gap_blind WHERE source = ? AND blind = 1 "
     "ORDER BY began";
-constexpr const char* kBlindAlert =
-    "SELECT evidence ->> '$.reason', coalesce(starts_at, began_at) FROM alert INDEXED BY "
-    "alert_open WHERE state <> 'resolved' AND rule = 'blind' AND source = ? ORDER BY id LIMIT 1";
+constexpr const char* kBlindAlerts =
+    "SELECT source, evidence ->> '$.reason', coalesce(starts_at, began_at) FROM alert INDEXED BY "
+    "alert_open WHERE state <> 'resolved' AND rule = 'blind' ORDER BY id DESC";
 constexpr const char* kTallies =
     "SELECT name.text, t.runs, t.failed, t.written, t.missing, d.format IS NOT NULL, "
     "d.watched_since FROM (SELECT format FROM tally UNION SELECT format FROM dead_format) f JOIN "
@@ -172,8 +175,19 @@ Result<void> LedgerView::AlertPage(const AlertQuery& query,
 Result<std::vector<AlertRow>> LedgerView::FirstAlerts() {
   std::vector<AlertRow> alerts;
   auto ok = Read([&] {
-    Statement rows = database_.Prepare(kFirstAlerts);
+    Statement rows = database_.Prepare(std::string(kWholeAlerts) + kFirstOfIncident);
     rows.Bind({});
+    while (rows.Step()) alerts.push_back(AlertAt(rows));
+  });
+  if (!ok) return tl::unexpected<Error>(ok.error());
+  return alerts;
+}
+
+Result<std::vector<AlertRow>> LedgerView::AlertsConcerning(std::string_view project) {
+  std::vector<AlertRow> alerts;
+  auto ok = Read([&] {
+    Statement rows = database_.Prepare(std::string(kWholeAlerts) + kConcerning);
+    rows.Bind({Cell::Of(NameId(project))});
     while (rows.Step()) alerts.push_back(AlertAt(rows));
   });
   if (!ok) return tl::unexpected<Error>(ok.error());
@@ -263,20 +277,26 @@ Result<std::vector<std::string>> LedgerView::LossyProjects() {
 Result<std::vector<SourceRow>> LedgerView::Sources() {
   std::vector<SourceRow> sources;
   auto ok = Read([&] {
-    Statement rows = database_.Prepare(kSources), gaps = database_.Prepare(kGapsOf),
-              alert = database_.Prepare(kBlindAlert);
+    struct BlindAlert {
+      std::string reason;
+      std::optional<Time> since;
+    };
+    std::map<int64_t, BlindAlert> blind;  // the oldest of each source
+    Statement alerts = database_.Prepare(kBlindAlerts);
+    alerts.Bind({});
+    while (alerts.Step()) blind[alerts.Integer(0)] = {TextAt(alerts, 1), TimeAt(alerts, 2)};
+    Statement rows = database_.Prepare(kSources), gaps = database_.Prepare(kGapsOf);
     rows.Bind({});
     while (rows.Step()) {
       SourceRow source = SourceAt(rows);
-      const Cell id = Cell::Of(rows.Integer(8));
-      gaps.Bind({id});
+      gaps.Bind({Cell::Of(rows.Integer(8))});
       for (int64_t seen = rows.IsNull(7) ? 0 : rows.Integer(7); gaps.Step();) {
         AddGap(gaps, seen, source);
       }
-      if (alert.Bind({id}).Step()) {
+      if (const auto alert = blind.find(rows.Integer(8)); alert != blind.end()) {
         source.blind = true;
-        source.reason = TextAt(alert, 0);  // names the file, where that of a gap does not
-        if (!source.blind_since) source.blind_since = TimeAt(alert, 1);
+        source.reason = alert->second.reason;  // names the file, where that of a gap does not
+        if (!source.blind_since) source.blind_since = alert->second.since;
       }
       sources.push_back(std::move(source));
     }

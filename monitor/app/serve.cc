@@ -1,6 +1,6 @@
 #include "monitor/app/serve.h"
 
-#include <poll.h>
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 
 #include <utility>
@@ -157,6 +157,8 @@ HttpResponse Serve::Ready() {
 }
 
 int RunServe(const Settings& settings, const ServeOptions& options) {
+  // Sixteen threads that make documents now and then would keep a heap each.
+  mallopt(M_ARENA_MAX, 2);
   LogToStandardError();
   const int signals = SignalDescriptor();
   const SystemClock clock;
