@@ -177,6 +177,11 @@ test('what is missing stays missing, whatever else is not known', () => {
   assert.match(answerOf(fresh({ ...loss, certain: false }), null, now).headline, /^At least 5 events/);
 });
 
+test('a reason is told once, and shows what it is made of', () => {
+  const answer = fresh({ verdict: 'unknown', reasons: ['nobody writes the ledger of \u202edata-1'] }, { ledgers: [ledger({ writer_running: false })] });
+  assert.deepEqual(answerOf(answer, null, now).doubts, ['Nobody writes the ledger of \\u{202e}data-1.']);
+});
+
 test('a critical alert without a loss is a risk, and never calm', () => {
   const answer = answerOf(fresh({ critical: 1 }), incident({ rules: ['output_moved'], summary: 'output moved' }), now);
   assert.equal(answer.tone, 'risk');

@@ -27,7 +27,7 @@ export function answerOf(answer: Answer<Envelope<Summary>>, worst: Incident | nu
     };
   }
   const summary = envelope.data;
-  const doubts = [...doubtsOf(answer, envelope, now), ...summary.reasons];
+  const doubts = doubtsOf(answer, envelope, now);
   if (summary.verdict === 'firing') return missing(summary, doubts, now);
   const critical = summary.alerts.critical.firing;
   if (critical > 0) {
@@ -69,6 +69,8 @@ function doubtsOf(answer: Answer<Envelope<Summary>>, envelope: Envelope<Summary>
     const age = answer.at === null ? '' : `, last asked with success ${formatAge(now - answer.at)} ago`;
     doubts.push(`${capital(answer.error ?? 'rollcall did not answer')}${age}.`);
   }
+  doubts.push(...envelope.data.reasons.map((reason) => sentence(capital(visible(reason, 300)))));
+  if (envelope.data.reasons.length > 0) return doubts;  // which speak of the ledgers too
   for (const ledger of envelope.ledgers) {
     const doubt = ledgerDoubt(ledger, now);
     if (doubt !== null) doubts.push(doubt);

@@ -124,7 +124,7 @@ function OtherAlerts(): JSX.Element {
   const answer = read<Alert[]>(api('alerts', { severity: 'warning', order: 'newest', limit: 20 }));
   const rows = answer.data?.data ?? [];
   if (answer.data !== null && rows.length === 0 && answer.error === null) return <></>;
-  return <Panel id="warnings" title="Warnings" answers={[answer]}
+  return <Panel id="warnings" title="Warnings" answers={[answer]} tools={<Download name="warnings" columns={alertColumns} rows={rows} document={rows} />}
     note={answer.data?.next ? <a href="/alerts?severity=warning">the newest 20; all</a> : undefined}>
     <Table caption="Warnings" columns={alertColumns.filter(({ name }) => !['ended', 'state', 'severity'].includes(name))} rows={rows}
       rowKey={(row, i) => `${row.rule} ${i}`} empty="No warning fires." />

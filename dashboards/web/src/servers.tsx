@@ -30,7 +30,7 @@ export function ServerList({ servers }: { servers: Server[] }): JSX.Element {
         {' · '}{plural(server.sources.length, 'source')} · {plural(server.blind_spans, 'blind span')}</span>
       {doubt !== null && <span class="facts doubt">{doubt}</span>}
       {blind.slice(0, 3).map((each) => <span key={`${each.source} ${each.from}`} class="facts doubt">
-        <Name text={each.source} most={40} /> blind since <When at={each.from} />: <Name text={each.reason} most={100} /></span>)}
+        <Name text={each.source} most={40} />: <Name text={each.reason ?? 'not watched'} most={100} />{each.from !== null && <>, since <When at={each.from} /></>}</span>)}
     </li>;
   })}</ul>;
 }
