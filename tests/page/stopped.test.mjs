@@ -18,12 +18,12 @@ const until = (condition) => page.waitForFunction(condition, null, { timeout: pa
 
 test('while watch runs the server is watched, and the loss is not in doubt for that', async () => {
   assert.match(await textOf(page, 'section[aria-labelledby="servers"]'), /watched/);
-  assert.doesNotMatch(await textOf(page, '.answer'), /not being written/);
+  assert.doesNotMatch(await textOf(page, '.answer'), /nobody is known to write/i);
 });
 
 test('when watch stops, the page says that the ledger is not written, and no server is green', async () => {
   process.kill(Number(watch));
-  await until(() => /no rollcall watch runs/.test(document.querySelector('.answer')?.textContent ?? ''));
+  await until(() => /nobody is known to write/i.test(document.querySelector('.answer')?.textContent ?? ''));
   await until(() => /no rollcall watch runs/.test(document.querySelector('section[aria-labelledby="servers"]').textContent));
   assert.match(await textOf(page, '.answer'), /events are missing/);
   assert.equal(await page.locator('.state.good').count(), 0);
