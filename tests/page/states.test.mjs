@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, afterEach, before, test } from 'node:test';
 import * as make from './documents.mjs';
+import { pageModule } from './modules.mjs';
 import { close, launch, open, patience, settled, sideways, textOf, violations } from './browser.mjs';
 
 const base = process.env.ROLLCALL_PAGE_URL;
@@ -174,3 +175,22 @@ for (const [what, name] of Object.entries(hostile)) {
     await close(page);
   });
 }
+
+test('200 payloads in one list, of all these kinds within one another, are shown as text', async () => {
+  const { visible } = await pageModule('text');
+  const kinds = Object.values(hostile).filter((name) => name.length < 1000);
+  const names = Array.from({ length: 200 }, (_, i) => `${i} ${kinds[i % kinds.length]}${kinds[Math.floor(i / kinds.length) % kinds.length]}`);
+  const changes = { projects: names.map((name) => make.project({ project: name, verdict: 'firing', events_missing: 1, events_expected: 2 })),
+    alerts: names.map((name) => make.alert({ summary: name, description: name, version: name, incident: name, labels: { server: name, project: name, day: name, format: name } })) };
+  const page = await open(browser, base, '/', { documents: world({ loss: true, changes }) });
+  assert.deepEqual(await page.locator('section[aria-labelledby="projects"] td[data-name="project"]').allTextContents(), names.map((name) => visible(name, 80)));
+  for (const path of ['/', '/alerts', '/incident/abcdef0123456789']) {
+    await page.goto(base + path);
+    await settled(page);
+    await page.evaluate(() => document.querySelectorAll('details').forEach((each) => { each.open = true; }));
+    assert.equal(await page.evaluate(() => window.reached), undefined);
+    assert.equal(await page.locator('main script, main style, main img, main iframe, main [onmouseover], main [onfocus], main [onerror]').count(), 0);
+    assert.ok(await sideways(page) <= 0);
+  }
+  await close(page);
+});

@@ -32,8 +32,8 @@ function AnswerBand(): JSX.Element {
   const { worst } = readIncidents(page);
   const verdict = answerOf(summary, worst, now);
   const loss = verdict.tone === 'missing' || verdict.tone === 'risk';
-  return <section class={`answer ${verdict.tone}`} aria-label="Answer" role="status">
-    <p class="headline">{verdict.headline}</p>
+  return <section class={`answer ${verdict.tone}`} aria-label="Answer">
+    <p class="headline" role="status">{verdict.headline}</p>
     {verdict.detail !== null && <p class="detail">{verdict.detail}</p>}
     {loss && worst !== null && <>
       {verdict.tone === 'missing' && <p class="detail"><Through incident={worst} /></p>}
