@@ -31,7 +31,8 @@ export function AlertsView(): JSX.Element {
   const range = parseRange(query, now);
   const span = known && { since: range.since ?? known.since, until: range.until ?? known.until };
   const firing = rows.filter((row) => row.state === 'firing').length;
-  const says = `${plural(rows.length, 'alert')}, ${count(firing)} of which ${firing === 1 ? 'fires' : 'fire'}.`;
+  const part = answer.data?.next || query.has('cursor');
+  const says = `${part ? 'On this page: ' : ''}${plural(rows.length, 'alert')}, ${count(firing)} of which ${firing === 1 ? 'fires' : 'fire'}.`;
   return <>
     <h1>Alerts</h1>
     <Panel id="history" title="History, the newest first" answers={[answer]}

@@ -193,31 +193,28 @@ export interface Curve {
   points: [number, number][];  // time, events
 }
 
-// What each copy held after each of its runs, over all of its days.
+// What each copy held after each of its runs, over all of its days. Formats that hold the same after each run hide
+// each other, and are drawn as one.
 export function curvesOf(entries: TimelineEntry[]): Curve[] {
-  const curves = new Map<string, { curve: Curve; days: Map<string, number>; total: number }>();
+  const copies = new Map<string, { curve: Curve; days: Map<string, number>; total: number; runs: string }>();
   for (const entry of entries) {
     const at = timeOf(entry.at);
     if (entry.kind !== 'run' || entry.superseded || at === null || entry.after == null) continue;
-    const name = `${entry.server ?? '?'} ${entry.format ?? ''}`.trim();
-    const copy = curves.get(name) ?? { curve: { name, points: [] }, days: new Map<string, number>(), total: 0 };
-    curves.set(name, copy);
+    const server = entry.server ?? '?';
+    const name = `${server} ${entry.format ?? ''}`.trim();
+    const copy = copies.get(name) ?? { curve: { name, points: [] }, days: new Map<string, number>(), total: 0, runs: JSON.stringify(server) };
+    copies.set(name, copy);
     const day = entry.day ?? '-';
     copy.total += entry.after - (copy.days.get(day) ?? 0);
     copy.days.set(day, entry.after);
     copy.curve.points.push([at, copy.total]);
+    copy.runs += JSON.stringify([entry.run ?? at, copy.total]);
   }
-  return joined([...curves.values()].map(({ curve }) => curve).sort((a, b) => (a.name < b.name ? -1 : 1)));
-}
-
-// Curves that hide each other exactly, as formats of one merge do, are drawn as one.
-function joined(curves: Curve[]): Curve[] {
-  const same = new Map<string, Curve>();
-  for (const curve of curves) {
-    const key = JSON.stringify(curve.points);
-    const known = same.get(key);
-    if (known) known.name += `, ${curve.name}`;
-    else same.set(key, { ...curve });
+  const alike = new Map<string, Curve>();
+  for (const { curve, runs } of [...copies.values()].sort((a, b) => (a.curve.name < b.curve.name ? -1 : 1))) {
+    const same = alike.get(runs);
+    if (same) same.name += `, ${curve.name}`;
+    else alike.set(runs, curve);
   }
-  return [...same.values()];
+  return [...alike.values()];
 }
