@@ -91,12 +91,13 @@ HttpResponse DocumentResponse(std::string json) {
 
 // What was asked, and of what: a ledger that was written since, or cannot be read any more, makes
 // it another question.
-std::string QuestionOf(const HttpRequest& request, const LedgerSet::Loan& ledgers) {
+std::string QuestionOf(const HttpRequest& request, const LedgerSet::Loan& ledgers,
+                       int64_t overview) {
   std::string question = request.path;
   for (const auto& [name, value] : request.query) {
     question += "&" + Encoded(name) + "=" + Encoded(value);
   }
-  question += " " + std::to_string(ledgers.generation);
+  question += " " + std::to_string(ledgers.generation) + " " + std::to_string(overview);
   for (const LedgerStatus& ledger : ledgers.statuses) {
     question += Write(LedgerDocument(ledger), -1);
   }
@@ -152,7 +153,7 @@ void Api::Get(const std::string& path, std::vector<std::string_view> parameters,
           ledgers.statuses.empty() ? "there is no ledger" : ledgers.statuses.front().problem);
     }
     const bool kept = keeps && !csv;
-    const std::string question = kept ? QuestionOf(request, ledgers) : "";
+    const std::string question = kept ? QuestionOf(request, ledgers, overviews_.version()) : "";
     if (kept) {
       if (auto known = kept_.Find(question)) return DocumentResponse(std::move(*known));
     }

@@ -54,8 +54,10 @@ void Api::AddProjects() {
   Get(
       "/api/v1/files", {"project", "day", "format"},
       [this](QueryReader& query, LedgerSet::Loan& ledgers) { return Files(query, ledgers); }, true);
-  Get("/api/v1/impact", {"since", "until", "version", "project", "limit", "cursor", "format"},
-      [this](QueryReader& query, LedgerSet::Loan& ledgers) { return ImpactPage(query, ledgers); });
+  Get(
+      "/api/v1/impact", {"since", "until", "version", "project", "limit", "cursor", "format"},
+      [this](QueryReader& query, LedgerSet::Loan& ledgers) { return ImpactPage(query, ledgers); },
+      true);
 }
 
 Result<ApiAnswer> Api::Audit(QueryReader& query, LedgerSet::Loan& ledgers) const {

@@ -13,6 +13,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kPatience{200};      // with an `ingest` that fills a ledger
 constexpr milliseconds kNotAgainFor{1000};  // after a failure
+constexpr milliseconds kExamination{2000};
 constexpr size_t kMostIdle = 64;
 
 std::optional<LedgerSet::Stamp> StampOf(const std::string& path) {
@@ -103,8 +104,10 @@ void LedgerSet::Add(Loan& loan, const std::string& path, Moment deadline) {
     loan.statuses.push_back(std::move(failed));
     return;
   }
-  ledger->view.ReadUntil(deadline);
+  // A question that comes late must not make a ledger look unreadable.
+  ledger->view.ReadUntil(std::chrono::steady_clock::now() + kExamination);
   auto status = Examine(*ledger, loan.changed);
+  ledger->view.ReadUntil(deadline);
   if (!status) {
     failed.problem = status.error().message;
     loan.statuses.push_back(std::move(failed));

@@ -332,6 +332,7 @@ void OverviewKeeper::Make(LedgerSet::Loan& loan) {
   const std::lock_guard lock(mutex_);
   problem_ = made ? "" : overview.error().message;
   overview_ = std::move(made);  // an old one that cannot be renewed is no answer
+  ++version_;
   changed_.notify_all();
 }
 

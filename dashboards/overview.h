@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -68,12 +69,16 @@ class OverviewKeeper {
   bool Read(std::chrono::milliseconds patience, std::string& why,
             const std::function<void(const Overview&)>& read) const;
 
+  // How many there have been.
+  int64_t version() const { return version_; }
+
  private:
   void Run();
   void Make(LedgerSet::Loan& loan);
 
   LedgerSet ledgers_;  // connections of its own, which can tell what others wrote meanwhile
   const std::vector<FormatRow> formats_;
+  std::atomic<int64_t> version_ = 0;
   mutable std::mutex mutex_;  // guards what follows
   mutable std::condition_variable changed_;
   std::unique_ptr<const Overview> overview_;

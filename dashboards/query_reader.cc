@@ -30,7 +30,7 @@ std::string QueryReader::Needed(std::string_view name) {
 
 std::string QueryReader::OneOf(std::string_view name, std::initializer_list<std::string_view> words,
                                std::string_view absent) {
-  const std::string text = Text(name);
+  std::string text = Text(name);
   if (text.empty()) return std::string(absent);
   if (std::find(words.begin(), words.end(), text) != words.end()) return text;
   std::string all;

@@ -22,9 +22,10 @@ constexpr const char* kObserved =
     "SELECT source, project, min(epoch) FROM balance GROUP BY source, project";
 constexpr const char* kObservedOf =
     "SELECT source, min(epoch) FROM balance WHERE project = ? GROUP BY source";
-// Sources that some partition has; one of which no line was read has none.
+// Sources that some partition has; one of which no log was read has none.
 constexpr const char* kObservedAtAll =
-    "SELECT id FROM source WHERE lines > 0 AND EXISTS (SELECT 1 FROM balance WHERE source = "
+    "SELECT id FROM source WHERE EXISTS (SELECT 1 FROM log WHERE log.source = source.id) AND "
+    "EXISTS (SELECT 1 FROM balance WHERE source = "
     "source.id)";
 
 constexpr const char* kBlindAlerts =

@@ -259,6 +259,10 @@ void Database::Execute(const char* sql) {
 
 Statement Database::Prepare(std::string_view sql) {
   Settle();
+  // SQLite looks at the clock within a long statement only, and never between many short ones.
+  if (deadline_ && std::chrono::steady_clock::now() >= *deadline_) {
+    Refuse("the time for this is over", Error::Kind::kTimeout);
+  }
   sqlite3_stmt* statement = nullptr;
   if (!error_) {
     Note(sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),

@@ -625,3 +625,42 @@ TEST_CASE("of several ledgers the one that cannot be read is named", "[ledger_vi
   REQUIRE_FALSE(ledgers);
   CHECK(Says(ledgers.error().message, "other.db"));
 }
+
+TEST_CASE("what is read after the deadline fails, and a later deadline helps", "[ledger_view]") {
+  LedgerFixture fixture;
+  fixture.Commit({.run = "1", .fresh = 10, .written = 10});
+  auto view = LedgerView::Open(fixture.directory / "ledger.db").value();
+  const auto now = std::chrono::steady_clock::now();
+  view.ReadUntil(now);
+  const auto late = view.Projects();
+  REQUIRE_FALSE(late);
+  CHECK(late.error().kind == Error::Kind::kTimeout);
+  view.ReadUntil(now + std::chrono::hours(1));
+  CHECK(view.Projects().value() == std::vector<std::string>{"acme"});
+}
+
+TEST_CASE("a reader who is given too much stops the reading", "[ledger_view]") {
+  LedgerFixture fixture;
+  fixture.Commit({.run = "1", .fresh = 10, .written = 10});
+  fixture.Commit({.at = At("13:00:00"), .run = "2", .existing = 10, .fresh = 1, .written = 11});
+  auto view = LedgerView::Open(fixture.directory / "ledger.db").value();
+  int taken = 0;
+  const auto stopped = view.Timeline("acme", "", "", [&](const FactEntry&) {
+    ++taken;
+    view.Stop("enough");
+  });
+  REQUIRE_FALSE(stopped);
+  CHECK(stopped.error().kind == Error::Kind::kTooMany);
+  CHECK(taken == 1);
+  CHECK(view.Timeline("acme", "", "", [](const FactEntry&) {}));
+}
+
+TEST_CASE("whoever stays notices that somebody wrote", "[ledger_view]") {
+  LedgerFixture fixture;
+  fixture.Commit({.run = "1", .fresh = 10, .written = 10});
+  auto view = LedgerView::Open(fixture.directory / "ledger.db").value();
+  const int64_t before = view.DataVersion().value();
+  CHECK(view.DataVersion().value() == before);
+  fixture.Commit({.at = At("13:00:00"), .run = "2", .existing = 10, .fresh = 1, .written = 11});
+  CHECK(view.DataVersion().value() != before);
+}
