@@ -59,7 +59,10 @@ serve_port=$(free_port)
 "$ROLLCALL" serve --config "$directory/demo/rollcall.yml" --listen "127.0.0.1:$serve_port" 2>"$directory/serve.log" &
 serve=$!
 await "$serve" "http://127.0.0.1:$serve_port/-/ready" "$directory/serve.log"
-curl --silent "http://127.0.0.1:$serve_port/" | grep -q '<div id="app">' || skip "this build of rollcall has no page"
+curl --silent --output "$directory/index.html" "http://127.0.0.1:$serve_port/"
+grep -q '<div id="app">' "$directory/index.html" || skip "this build of rollcall has no page"
+# Its names say what is in it.
+cmp "$directory/index.html" "$web/dist/index.html" || { echo "run_page.sh: rollcall was built with another page than dist/" >&2; exit 1; }
 
 export ROLLCALL_PAGE_URL=http://127.0.0.1:$serve_port ROLLCALL_TRUTH=$directory/demo/truth.json
 export ROLLCALL_WATCH_PID=$watch ROLLCALL_SERVE_PID=$serve
