@@ -114,7 +114,8 @@ Document TotalsOf(const ImpactTotals& totals) {
           {"events_missing", totals.events.missing},
           {"events_expected", totals.events.expected},
           {"certain", totals.events.certain},
-          {"unit", totals.unit}};
+          {"unit", totals.unit},
+          {"events_recoverable", totals.recoverable}};
 }
 
 Document IncidentOf(const ImpactIncident& incident) {
@@ -131,6 +132,20 @@ Document IncidentOf(const ImpactIncident& incident) {
           {"unit", incident.unit}};
 }
 
+Document RecoveryOf(const ImpactRecovery& recovery) {
+  Document sources = Document::array();
+  for (const RecoverySource& source : recovery.sources) {
+    sources.push_back({{"kind", source.kind},
+                       {"server", source.server},
+                       {"format", source.format},
+                       {"events", CountOrNull(source.events)},
+                       {"copy", TextOrNull(source.copy)},
+                       {"kept", source.kept ? Document(source.kept) : Document(nullptr)},
+                       {"until", TimeOrNull(source.until)}});
+  }
+  return {{"events", CountOrNull(recovery.events)}, {"sources", std::move(sources)}};
+}
+
 Document ProjectOf(const ImpactProject& project) {
   Document days = Document::array();
   for (const ImpactDay& day : project.days) {
@@ -138,7 +153,7 @@ Document ProjectOf(const ImpactProject& project) {
                     {"events_missing", day.events.missing},
                     {"events_expected", day.events.expected},
                     {"certain", day.events.certain},
-                    {"recoverable", {{"events", nullptr}, {"sources", Document::array()}}},
+                    {"recoverable", RecoveryOf(day.recoverable)},
                     {"format", day.format}});
   }
   return {{"project", project.project},
@@ -146,7 +161,8 @@ Document ProjectOf(const ImpactProject& project) {
           {"events_expected", project.events.expected},
           {"certain", project.events.certain},
           {"days", std::move(days)},
-          {"unit", project.unit}};
+          {"unit", project.unit},
+          {"events_recoverable", project.recoverable}};
 }
 
 Document PartitionOf(const ImpactPartition& partition) {

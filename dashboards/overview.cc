@@ -296,10 +296,10 @@ OverviewKeeper::~OverviewKeeper() {
 }
 
 // Looks four times a second whether anybody wrote; on a large ledger that is written all the time,
-// it is made anew for a tenth of a core's time at most.
+// it is made anew for a fifth of a core's time at most.
 void OverviewKeeper::Run() {
   constexpr milliseconds kInterval{250};
-  constexpr int kRest = 9;  // times as long as making it took
+  constexpr int kRest = 4;  // times as long as making it took
   for (;;) {
     const auto began = steady_clock::now();
     {

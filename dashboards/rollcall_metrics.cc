@@ -40,8 +40,11 @@ void AddRuns(const RollcallStatus& status, std::vector<MetricFamily>& families) 
   };
   by_format(kCounter, "rollcall_runs_total", "Finished compaction runs seen.",
             [](const FormatStatus& format) { return format.runs; });
-  families.push_back(Single(kCounter, "rollcall_failed_runs_total", "Failed compaction runs seen.",
-                            static_cast<double>(status.failed_runs)));
+  if (status.ledger_read) {
+    families.push_back(Single(kCounter, "rollcall_failed_runs_total",
+                              "Failed compaction runs seen.",
+                              static_cast<double>(status.failed_runs)));
+  }
   by_format(kCounter, "rollcall_events_written_total", "Events that finished runs wrote.",
             [](const FormatStatus& format) { return format.events_written; });
   by_format(kGauge, "rollcall_events_missing", "Events lost and not yet put back.",
@@ -110,9 +113,11 @@ MetricFamily CappedAlerts(const RollcallStatus& status, int64_t& overflow) {
 void AddAlerts(const RollcallStatus& status, std::vector<MetricFamily>& families) {
   int64_t overflow = status.alerts_overflow;
   families.push_back(CappedAlerts(status, overflow));
-  families.push_back(Single(kGauge, "rollcall_alerts_overflow",
-                            "Series of rollcall_alert_active that the cap leaves out.",
-                            static_cast<double>(overflow)));
+  if (status.ledger_read) {
+    families.push_back(Single(kGauge, "rollcall_alerts_overflow",
+                              "Series of rollcall_alert_active that the cap leaves out.",
+                              static_cast<double>(overflow)));
+  }
   MetricFamily counts = Family(kGauge, "rollcall_alerts", "Alerts of each known rule, by state.");
   for (const RuleStatus& rule : status.rules) {
     const auto add = [&](const char* state, int64_t count) {
@@ -166,6 +171,8 @@ void AddFileCounts(const FilesStatistics& files, std::vector<MetricFamily>& fami
       const auto value = static_cast<double>(count);
       if (what == "present") {
         present.samples.push_back({{{"format", format}}, value});
+      } else if (what == "kept" || what == "kept_bytes") {
+        continue;
       } else if (what == "recount") {
         counted.samples.push_back({{{"format", format}}, value});
       } else if (what == "read" || what == "opened" || what == "excepted_read") {
@@ -180,9 +187,37 @@ void AddFileCounts(const FilesStatistics& files, std::vector<MetricFamily>& fami
   }
 }
 
+void AddKept(const FilesStatistics& files, std::vector<MetricFamily>& families) {
+  if (!files.kept) return;
+  MetricFamily copies = Family(kGauge, "rollcall_kept_files", "Generations that are kept.");
+  MetricFamily bytes =
+      Family(kGauge, "rollcall_kept_bytes", "Size of kept generations that were replaced.");
+  for (const std::string& format : files.kept->formats) {
+    const auto known = files.counts.find(format);
+    const auto count = [&](const char* what) {
+      if (known == files.counts.end() || !known->second.contains(what)) return 0.0;
+      return static_cast<double>(known->second.at(what));
+    };
+    copies.samples.push_back({{{"format", format}}, count("kept")});
+    bytes.samples.push_back({{{"format", format}}, count("kept_bytes")});
+  }
+  MetricFamily method = Family(kGauge, "rollcall_keep_method",
+                               "Always 1; says how generations are kept: reflink, link, none.");
+  method.samples.push_back(
+      {{{"method", files.kept->method.empty() ? "none" : files.kept->method}}, 1});
+  for (MetricFamily* family : {&copies, &bytes, &method}) families.push_back(std::move(*family));
+  families.push_back(Single(kCounter, "rollcall_kept_generations_total",
+                            "Generations of which a copy was made.",
+                            static_cast<double>(files.kept->made)));
+  families.push_back(Single(kCounter, "rollcall_keep_failures_total",
+                            "Generations of which no copy could be made.",
+                            static_cast<double>(files.kept->failed)));
+}
+
 void AddFiles(const FilesStatistics& files, std::vector<MetricFamily>& families) {
   if (files.level.empty()) return;
   AddFileCounts(files, families);
+  AddKept(files, families);
   families.push_back(ByKey(kGauge, "rollcall_files_scanned",
                            "Whether all canonical files have been looked at, and none in vain.",
                            "format", files.scanned, [](bool scanned) { return scanned ? 1 : 0; }));
@@ -201,9 +236,11 @@ void AddFiles(const FilesStatistics& files, std::vector<MetricFamily>& families)
 }
 
 void AddSelf(const RollcallStatus& status, std::vector<MetricFamily>& families) {
-  families.push_back(Single(kGauge, "rollcall_ledger_head_sequence",
-                            "Sequence of the last fact committed.",
-                            static_cast<double>(status.ledger_head_sequence)));
+  if (status.ledger_read) {
+    families.push_back(Single(kGauge, "rollcall_ledger_head_sequence",
+                              "Sequence of the last fact committed.",
+                              static_cast<double>(status.ledger_head_sequence)));
+  }
   families.push_back(Single(kGauge, "rollcall_ledger_writable",
                             "Whether facts are being committed; 0 stops reading.",
                             status.ledger_writable ? 1 : 0));

@@ -42,6 +42,13 @@ struct SourceStatus {
   std::optional<Time> losing_since = {};
 };
 
+// Generations that are kept, since the start.
+struct KeptStatistics {
+  std::vector<std::string> formats;  // that are to be kept
+  std::string method;                // "reflink" or "link"; empty: none can be kept now
+  int64_t made = 0, failed = 0;
+};
+
 // Canonical files. What they went through is counted since the ledger began, events since the
 // start.
 struct FilesStatistics {
@@ -49,6 +56,7 @@ struct FilesStatistics {
   std::map<std::string, bool> scanned;  // by format: all files have been looked at, none in vain
   std::string level;                    // how well events are seen; empty: no files are configured
   int64_t events = 0, overflows = 0, own_events = 0;
+  std::optional<KeptStatistics> kept;  // none: nothing is to be kept
 };
 
 struct LossyRuns {
@@ -86,6 +94,9 @@ struct RuleStatus {
 
 struct RollcallStatus {
   std::string version;
+  // False: not yet, and what it holds is left out. A counter that is 0 at each start would seem to
+  // count everything again.
+  bool ledger_read = false;
   std::map<std::string, FormatStatus> formats;
   std::map<std::string, SourceStatus> sources;
   std::map<std::string, double> heartbeats;  // component to seconds since 1970, of finished work

@@ -115,18 +115,25 @@ void ReadSameEvents(YamlMap& root, Config& config) {
   }
 }
 
+void CheckPreserved(YamlMap& map, const std::string& format, const Config& config) {
+  std::vector<std::string_view> known;
+  for (const auto& files : config.canonical_files) known.push_back(files.format);
+  if (std::find(known.begin(), known.end(), format) == known.end()) {
+    map.Complain("formats",
+                 Quoted(format) + " is not under canonical_files" + Suggestion(format, known));
+  }
+  // Its copies are in a directory of that name.
+  if (format == "." || format == ".." || format.find('/') != std::string::npos) {
+    map.Complain("formats", Quoted(format) + " cannot be the name of a directory");
+  }
+}
+
 void ReadPreserve(YamlMap& root, const ConfigOrigin& origin, Config& config) {
   auto map = root.Map("preserve");
   if (!map) return;
   PreserveConfig preserve;
   if (map->Texts("formats", preserve.formats)) {
-    for (const std::string& format : preserve.formats) {
-      std::vector<std::string_view> known;
-      for (const auto& files : config.canonical_files) known.push_back(files.format);
-      if (std::find(known.begin(), known.end(), format) != known.end()) continue;
-      map->Complain("formats",
-                    Quoted(format) + " is not under canonical_files" + Suggestion(format, known));
-    }
+    for (const std::string& format : preserve.formats) CheckPreserved(*map, format, config);
   } else if (!map->Has("formats")) {
     map->Complain("missing \"formats\"");
   }
@@ -137,6 +144,8 @@ void ReadPreserve(YamlMap& root, const ConfigOrigin& origin, Config& config) {
     map->Complain("window", "must be longer than 0s");
   }
   map->Size("max_bytes", preserve.max_bytes);
+  std::optional<int64_t> max_files;
+  if (map->Count("max_files", 1, max_files)) preserve.max_files = *max_files;
   map->Bool("keep_deleted", preserve.keep_deleted);
   map->Finish();
   config.preserve = std::move(preserve);
@@ -211,6 +220,11 @@ Config ReadRoot(YamlMap& root, const ConfigOrigin& origin, const std::string& fi
 std::span<const std::string_view> RuleNames() { return kRuleNames; }
 
 std::span<const std::string_view> FactFieldNames() { return kFactFieldNames; }
+
+bool Preserves(const PreserveConfig& preserve, std::string_view format) {
+  const auto& formats = preserve.formats;
+  return std::find(formats.begin(), formats.end(), format) != formats.end();
+}
 
 std::vector<std::string_view> FileSources(const Config& config) {
   if (config.canonical_files.empty()) return {};

@@ -76,9 +76,14 @@ struct PreserveConfig {
   std::vector<std::string> formats;
   std::string directory;
   std::chrono::milliseconds window = std::chrono::hours(72);
-  int64_t max_bytes = 0;  // 0: only the free-space floor of the disk
+  int64_t max_bytes = 0;  // of replaced generations; 0: only the free-space floor of the disk
+  int64_t max_files = 1'000'000;  // copies, those of what is still there included
   bool keep_deleted = false;
+
+  bool operator==(const PreserveConfig&) const = default;
 };
+
+bool Preserves(const PreserveConfig& preserve, std::string_view format);
 
 // Tuning of one rule; the defaults of each rule are in rules/.
 struct RuleConfig {

@@ -83,6 +83,14 @@ std::string DescribeRule(const std::string& name, const RuleConfig& rule) {
   return "  " + name + ": " + (tuned.empty() ? "as it is" : Joined(tuned)) + "\n";
 }
 
+std::string DescribePreserve(const PreserveConfig& preserve) {
+  std::string text = "preserved: " + Joined(preserve.formats) + " in " + preserve.directory +
+                     " for " + FormatDuration(preserve.window) + ", at most ";
+  if (preserve.max_bytes > 0) text += FormatSize(preserve.max_bytes) + " and ";
+  text += std::to_string(preserve.max_files) + " files";
+  return text + (preserve.keep_deleted ? ", also after deletions\n" : "\n");
+}
+
 bool Contains(std::span<const std::string_view> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -97,6 +105,7 @@ std::string DescribeConfig(const Config& config, std::span<const std::string_vie
   for (const CompactionLogConfig& log : config.compaction_logs) text += DescribeLog(log);
   text += "canonical files: " + std::to_string(config.canonical_files.size()) + "\n";
   for (const CanonicalFilesConfig& files : config.canonical_files) text += DescribeFiles(files);
+  if (config.preserve) text += DescribePreserve(*config.preserve);
   text += "rules in force: " + std::to_string(rules_in_force.size()) + " of " +
           std::to_string(RuleNames().size()) + "\n";
   for (const auto& [name, rule] : config.rules) {
@@ -110,7 +119,6 @@ std::string DescribeConfig(const Config& config, std::span<const std::string_vie
 std::vector<std::string> NotInForce(const Config& config,
                                     std::span<const std::string_view> rules_in_force) {
   std::vector<std::string> keys;
-  if (config.preserve) keys.emplace_back("preserve");
   for (const auto& [name, rule] : config.rules) {
     if (!Contains(rules_in_force, name)) keys.push_back("rules." + name);
   }

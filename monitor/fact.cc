@@ -28,6 +28,10 @@ std::string_view NameOf(FactKind kind) {
       return "read";
     case FactKind::kMisplaced:
       return "misplaced";
+    case FactKind::kKept:
+      return "kept";
+    case FactKind::kReleased:
+      return "released";
   }
   return "unknown";
 }

@@ -29,7 +29,10 @@ enum class FactKind : uint8_t {
   kFile,             // another generation of a canonical file, or none any more (file_fact.h)
   kRead,             // a process read a canonical file that is declared dead
   kMisplaced,        // a file called like a canonical one, elsewhere
+  kKept,             // a copy of a generation is kept beside the store (file_fact.h)
+  kReleased,         // such a copy is no more; `detail` says why
 };
+inline constexpr FactKind kLastFactKind = FactKind::kReleased;
 std::string_view NameOf(FactKind kind);
 
 // A slice of Batch::text.

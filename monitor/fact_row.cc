@@ -28,7 +28,7 @@ std::string_view Keep(std::string_view text, std::deque<std::string>& storage) {
 }
 
 FactKind KindNamed(std::string_view name) {
-  for (int kind = 0; kind <= static_cast<int>(FactKind::kMisplaced); ++kind) {
+  for (int kind = 0; kind <= static_cast<int>(kLastFactKind); ++kind) {
     if (NameOf(static_cast<FactKind>(kind)) == name) return static_cast<FactKind>(kind);
   }
   return FactKind::kAnnotation;  // of another version: kept, without effect

@@ -30,6 +30,10 @@ constexpr const char* kToCount =
 constexpr const char* kPut =
     "INSERT OR REPLACE INTO file VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 
+constexpr const char* kTally =
+    "INSERT INTO file_tally VALUES (?1,?2,?3) ON CONFLICT(format, what) DO UPDATE SET count = "
+    "count + ?3";
+
 Statement Select(Database& database, const char* where) {
   return database.Prepare(std::string(kSelect) + where);
 }
@@ -37,6 +41,12 @@ Statement Select(Database& database, const char* where) {
 Cell Some(int64_t value) { return value ? Cell::Of(value) : Cell::Null(); }
 
 }  // namespace
+
+FileTally::FileTally(Database& database) : add_(database.Prepare(kTally)) {}
+
+void FileTally::Add(int64_t format, std::string_view what, int64_t count) {
+  add_.Run({Cell::Of(format), Cell::Of(what), Cell::Of(count)});
+}
 
 FileBook::FileBook(Database& database)
     : database_(database),

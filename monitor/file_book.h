@@ -29,6 +29,17 @@ struct KnownFile {
   int64_t unexplained_since = 0;  // Unix ms; 0: explained, or nobody expects a run any more
 };
 
+// Table `file_tally`: what has been counted of a format's files. Owned by the ledger, its thread
+// only, within its transaction.
+class FileTally {
+ public:
+  explicit FileTally(Database& database);
+  void Add(int64_t format, std::string_view what, int64_t count = 1);
+
+ private:
+  Statement add_;
+};
+
 // Tables `directory` and `file`: which canonical files there are. Owned by the ledger, its thread
 // only, within its transaction.
 class FileBook {

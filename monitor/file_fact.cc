@@ -144,6 +144,40 @@ MisplacedFact ParseMisplacedFact(std::string_view text) {
   return {detail.Text("path"), detail.Text("place"), ActorIn(detail)};
 }
 
+std::string WriteDetail(const KeptFact& fact) {
+  return Write({{"directory", fact.directory},
+                {"name", fact.name},
+                {"size_bytes", fact.size_bytes},
+                {"modified_ns", fact.modified_ns},
+                {"born_ns", fact.born_ns},
+                {"inode", fact.inode},
+                {"reflink", fact.reflink},
+                {"copy", fact.copy}});
+}
+
+KeptFact ParseKeptFact(std::string_view text) {
+  const FactDetail detail(text);
+  KeptFact fact;
+  fact.directory = detail.Text("directory");
+  fact.name = detail.Text("name");
+  fact.size_bytes = detail.Integer("size_bytes");
+  fact.modified_ns = detail.Integer("modified_ns");
+  fact.born_ns = detail.Integer("born_ns");
+  fact.inode = static_cast<uint64_t>(detail.Integer("inode"));
+  fact.reflink = detail.Flag("reflink");
+  fact.copy = detail.Text("copy");
+  return fact;
+}
+
+std::string WriteDetail(const ReleasedFact& fact) {
+  return Write({{"copy", fact.copy}, {"reason", fact.reason}});
+}
+
+ReleasedFact ParseReleasedFact(std::string_view text) {
+  const FactDetail detail(text);
+  return {detail.Text("copy"), detail.Text("reason")};
+}
+
 std::string WriteDetail(const std::vector<CountedRows>& files) {
   auto list = Object::array();
   for (const CountedRows& file : files) {

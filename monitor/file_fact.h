@@ -64,6 +64,22 @@ struct MisplacedFact {
 std::string WriteDetail(const MisplacedFact& fact);
 MisplacedFact ParseMisplacedFact(std::string_view detail);
 
+// Kind `kept`: see KeptCopy. Kind `released`: its `copy`, and why it is no more.
+struct KeptFact {
+  std::string directory, name;
+  uint64_t inode = 0;
+  int64_t born_ns = 0, modified_ns = 0, size_bytes = 0;
+  bool reflink = false;
+  std::string copy;
+};
+std::string WriteDetail(const KeptFact& fact);
+KeptFact ParseKeptFact(std::string_view detail);
+struct ReleasedFact {
+  std::string copy, reason;
+};
+std::string WriteDetail(const ReleasedFact& fact);
+ReleasedFact ParseReleasedFact(std::string_view detail);
+
 // Kind `recount`: which files were counted for it; the partition's others were known already.
 struct CountedRows {
   std::string directory, name;

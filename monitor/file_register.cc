@@ -5,10 +5,6 @@
 
 namespace {
 
-constexpr const char* kCount =
-    "INSERT INTO file_tally VALUES (?1,?2,?3) ON CONFLICT(format, what) DO UPDATE SET count = "
-    "count "
-    "+ ?3";
 constexpr const char* kScan =
     "INSERT OR REPLACE INTO file_scan VALUES (?1,?2,?3,?4,max(?5,(SELECT coalesce(max(complete), "
     "0) "
@@ -42,12 +38,13 @@ FileRegister::FileRegister(Database& database, const Config& config, Names& name
     : config_(config),
       names_(names),
       files_(files),
+      tally_(database),
+      kept_(database, tally_),
       readers_(database),
       balances_(balances),
       lookout_(lookout),
       accounts_(accounts),
       entry_(entry),
-      count_(database.Prepare(kCount)),
       scan_(database.Prepare(kScan)),
       scanned_(database.Prepare(kScanned)) {}
 
@@ -78,6 +75,8 @@ void FileRegister::Take(const Batch& batch) {
   for (const FileRead& read : batch.files.reads) TakeRead(batch, read);
   for (const MisplacedFile& file : batch.files.misplaced) TakeMisplaced(batch, file);
   TakeCounts(batch);
+  for (const KeptCopy& copy : batch.files.kept) TakeKept(batch, copy);
+  for (const ReleasedCopy& copy : batch.files.released) TakeReleased(batch, copy);
   for (const ScanEnd& scan : batch.files.scans) EndScan(scan);
 }
 
@@ -85,7 +84,9 @@ void FileRegister::TakeAgain(FactRow& row) {
   entry_.Push(row);
   if (row.kind == FactKind::kFile) return Apply(row, ParseFileFact(row.detail));
   if (row.kind == FactKind::kRead) return Apply(row, ParseReadFact(row.detail));
-  Count(row.partition.format, NameOf(row.kind));
+  if (row.kind == FactKind::kKept) return Apply(row, ParseKeptFact(row.detail));
+  if (row.kind == FactKind::kReleased) return Apply(ParseReleasedFact(row.detail));
+  tally_.Add(row.partition.format, NameOf(row.kind));
 }
 
 // A listing ends after its sightings, and before those that were seen later.
@@ -172,7 +173,7 @@ void FileRegister::Apply(const FactRow& row, const FileFact& fact) {
   const int64_t directory = files_.Directory(row.partition.format, fact.directory);
   const auto before = files_.Find(directory, fact.name);
   KnownFile file = before.value_or(KnownFile{});
-  Count(row.partition.format, NameOf(fact.change));
+  tally_.Add(row.partition.format, NameOf(fact.change));
   if (fact.change == FileChange::kUncountable) {
     file.to_count = false;
     return files_.Put(file);
@@ -185,10 +186,11 @@ void FileRegister::Apply(const FactRow& row, const FileFact& fact) {
     file.to_count = false;
     file.unexplained_since = 0;
     files_.Put(file);
-    Count(row.partition.format, "present", -1);
+    kept_.Stands(file, false, row.logged_at);
+    tally_.Add(row.partition.format, "present", -1);
     return lookout_.SawGone(file, row);
   }
-  if (!before || !before->present) Count(row.partition.format, "present");
+  if (!before || !before->present) tally_.Add(row.partition.format, "present");
   file.handle = fact.handle;
   file.inode = fact.inode;
   file.born_ns = fact.born_ns;
@@ -201,11 +203,12 @@ void FileRegister::Apply(const FactRow& row, const FileFact& fact) {
   file.to_count = format && format->recount.front() != "none";
   lookout_.SawGeneration(file, before ? &*before : nullptr, row, fact);
   files_.Put(file);
+  kept_.Stands(file, fact.change == FileChange::kRewritten, row.logged_at);
 }
 
 void FileRegister::TakeRead(const Batch& batch, const FileRead& read) {
   const Format format = FormatAt(read.files);
-  if (read.excepted) return Count(format.id, "excepted_read", read.reads);
+  if (read.excepted) return tally_.Add(format.id, "excepted_read", read.reads);
   ReadFact fact;
   fact.directory = batch.View(read.directory);
   fact.name = batch.View(read.name);
@@ -222,7 +225,7 @@ void FileRegister::TakeRead(const Batch& batch, const FileRead& read) {
 
 void FileRegister::Apply(const FactRow& row, const ReadFact& fact) {
   const int64_t format = row.partition.format;
-  Count(format, fact.bytes ? "read" : "opened", fact.reads);
+  tally_.Add(format, fact.bytes ? "read" : "opened", fact.reads);
   const auto reader =
       readers_.Add(format, row.partition.server, files_.Directory(format, fact.directory), fact);
   lookout_.SawRead(row, fact, reader, readers_);
@@ -239,7 +242,7 @@ void FileRegister::TakeMisplaced(const Batch& batch, const MisplacedFile& mispla
   FactRow row = Row(FactKind::kMisplaced, format, batch.View(misplaced.project), misplaced.day,
                     Millis(misplaced.seen_at));
   Add(row, WriteDetail(fact));
-  Count(format.id, NameOf(row.kind));
+  tally_.Add(format.id, NameOf(row.kind));
   lookout_.SawMisplaced(row, fact);
 }
 
@@ -279,6 +282,7 @@ void FileRegister::TakeCount(const Batch& batch, const FileCount& count, KnownFi
     file.rows = count.rows;
     file.to_count = false;
     files_.Put(file);
+    kept_.Counted(file.directory, file.name, file.rows);
     counted.push_back({files_.PathOf(file.directory), file.name, count.rows});
     return;
   }
@@ -312,7 +316,70 @@ void FileRegister::BookCounted(const PartitionKey& key, const std::vector<Counte
   row.counts.written = rows;
   row.detail = details_.emplace_back(WriteDetail(counted));
   accounts_.Take(row);
-  Count(key.format, NameOf(row.kind));
+  tally_.Add(key.format, NameOf(row.kind));
+}
+
+void FileRegister::TakeKept(const Batch& batch, const KeptCopy& copy) {
+  if (kept_.Find(batch.View(copy.copy))) return void(++entry_.known_facts);
+  const Format format = FormatAt(copy.files);
+  KeptFact fact;
+  fact.directory = batch.View(copy.directory);
+  fact.name = batch.View(copy.name);
+  fact.inode = copy.inode;
+  fact.born_ns = copy.born_ns;
+  fact.modified_ns = copy.modified_ns;
+  fact.size_bytes = copy.size_bytes;
+  fact.reflink = copy.reflink;
+  fact.copy = batch.View(copy.copy);
+  FactRow row =
+      Row(FactKind::kKept, format, batch.View(copy.project), copy.day, Millis(copy.kept_at));
+  Add(row, WriteDetail(fact));
+  Apply(row, fact);
+}
+
+// What is not what stands at its path was replaced by what does, or by the time it was found.
+void FileRegister::Apply(const FactRow& row, const KeptFact& fact) {
+  KeptGeneration kept;
+  kept.id = row.seq;
+  kept.partition = row.partition;
+  kept.directory = files_.Directory(row.partition.format, fact.directory);
+  kept.name = fact.name;
+  kept.inode = fact.inode;
+  kept.born_ns = fact.born_ns;
+  kept.modified_ns = fact.modified_ns;
+  kept.size_bytes = fact.size_bytes;
+  kept.reflink = fact.reflink;
+  kept.copy = fact.copy;
+  kept.kept_at = kept.replaced_at = row.logged_at;
+  const auto file = files_.Find(kept.directory, kept.name);
+  if (file && file->present) {
+    const int64_t written_at = std::max(file->born_ns, file->modified_ns) / 1'000'000;
+    kept.replaced_at = std::max(kept.replaced_at, written_at);
+  }
+  kept_.Add(kept);
+  if (file) kept_.Stands(*file, false, row.logged_at);
+}
+
+void FileRegister::TakeReleased(const Batch& batch, const ReleasedCopy& copy) {
+  const auto kept = kept_.Find(batch.View(copy.copy));
+  if (!kept) return void(++entry_.known_facts);
+  FactRow row;
+  row.kind = FactKind::kReleased;
+  row.partition = kept->partition;
+  row.logged_at = Millis(copy.released_at);
+  const ReleasedFact fact{kept->copy, copy.reason};
+  Add(row, WriteDetail(fact));
+  Apply(fact);
+}
+
+void FileRegister::Apply(const ReleasedFact& fact) {
+  if (const auto kept = kept_.Find(fact.copy)) kept_.Release(*kept);
+}
+
+void FileRegister::SawRun(const FactRow& run) {
+  if (config_.preserve && run.kind == FactKind::kRun && run.counts.deleted > 0) {
+    kept_.Erased(run.partition, run.logged_at);
+  }
 }
 
 void FileRegister::EndScan(const ScanEnd& scan) {
@@ -321,10 +388,6 @@ void FileRegister::EndScan(const ScanEnd& scan) {
   scan_.Run({Cell::Of(int64_t{format.id}), Cell::Of(Millis(scan.began_at)),
              Cell::Of(Millis(scan.ended_at)), Cell::Of(scan.reason), Cell::Of(int64_t{complete})});
   if (complete) lookout_.EndScan(format.id, scan.ended_at);
-}
-
-void FileRegister::Count(int64_t format, std::string_view what, int64_t count) {
-  count_.Run({Cell::Of(format), Cell::Of(what), Cell::Of(count)});
 }
 
 std::vector<KnownDirectory> FileRegister::Directories() {

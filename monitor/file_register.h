@@ -14,6 +14,7 @@
 #include "monitor/file_fact.h"
 #include "monitor/file_lookout.h"
 #include "monitor/journal.h"
+#include "monitor/kept_book.h"
 #include "monitor/names.h"
 #include "monitor/reader_book.h"
 #include "monitor/sqlite.h"
@@ -31,6 +32,10 @@ class FileRegister {
   void Open(int64_t server) { server_ = static_cast<int32_t>(server); }
   // What the batch carries of files. After its facts, so that a run is known before its file.
   void Take(const Batch& batch);
+  // A run was booked: what it deleted is not to be kept.
+  void SawRun(const FactRow& run);
+  // Copies of generations.
+  KeptBook& kept() { return kept_; }
   // See Ledger.
   std::vector<KnownDirectory> Directories();
   std::vector<FileToCount> FilesToCount(Time now, size_t most);
@@ -59,21 +64,26 @@ class FileRegister {
   void TakeCount(const Batch& batch, const FileCount& count, KnownFile file,
                  std::vector<CountedRows>& counted);
   void BookCounted(const PartitionKey& key, const std::vector<CountedRows>& counted, Time at);
+  void TakeKept(const Batch& batch, const KeptCopy& copy);
+  void TakeReleased(const Batch& batch, const ReleasedCopy& copy);
   void EndScan(const ScanEnd& scan);
 
   void Apply(const FactRow& row, const FileFact& fact);
   void Apply(const FactRow& row, const ReadFact& fact);
-  void Count(int64_t format, std::string_view what, int64_t count = 1);
+  void Apply(const FactRow& row, const KeptFact& fact);
+  void Apply(const ReleasedFact& fact);
 
   const Config& config_;
   Names& names_;
   FileBook& files_;
+  FileTally tally_;
+  KeptBook kept_;
   ReaderBook readers_;
   BalanceBook& balances_;
   FileLookout& lookout_;
   Accounts& accounts_;
   JournalEntry& entry_;
-  Statement count_, scan_, scanned_;
+  Statement scan_, scanned_;
   int32_t server_ = 0;
   std::deque<std::string> details_;  // of the rows of the commit being made
 };

@@ -18,6 +18,21 @@ struct FileRow {
   int64_t generations = 0;
 };
 
+// A copy of a generation that is kept.
+struct KeptRow {
+  std::string ledger;  // its id
+  int64_t id = 0;      // within that ledger
+  std::string server, project, day, format, path, copy;
+  bool reflink = false;  // else a hard link
+  int64_t size_bytes = 0;
+  std::optional<int64_t> rows;  // unknown: not counted
+  Time modified_at{}, kept_at{};
+  std::optional<Time> replaced_at;  // none: it is what stands at its path
+  std::optional<Time> expires_at;   // none: not before it was replaced and an alert has ended
+  bool needed = false;              // an alert of its project-day is open
+  bool erased = false;              // events of it were deleted since
+};
+
 // A program that read files of a dead format.
 struct ReaderRow {
   std::string server, format, executable, process, unit, confidence;

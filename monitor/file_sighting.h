@@ -131,6 +131,36 @@ struct FileCount {
   Time counted_at{};
 };
 
+// A copy of one generation in the preserve directory.
+struct KeptCopy {
+  int16_t files = -1;
+  // It has blocks in common with the file, copied when either is written. Else it is a hard link,
+  // which is worth nothing once its file is rewritten in place.
+  bool reflink = false;
+  Text directory, name;  // of the canonical file
+  Text project;
+  Day day;
+  uint64_t inode = 0;  // these four as in Generation
+  int64_t born_ns = 0, modified_ns = 0, size_bytes = 0;
+  Text copy;  // its path
+  Time kept_at{};
+};
+
+// A copy that is no more.
+struct ReleasedCopy {
+  Text copy;
+  std::string reason;
+  Time released_at{};
+};
+
+// A copy that is to be removed, or looked at, as the ledger knows it.
+struct CopyToCheck {
+  int64_t id = 0;
+  std::string copy;
+  int64_t modified_ns = 0, size_bytes = 0;
+  std::string reason;  // to be removed: why
+};
+
 // All that was seen of canonical files since the previous batch, in the order in which it was seen.
 struct FileNews {
   std::vector<Actor> actors;
@@ -140,9 +170,11 @@ struct FileNews {
   std::vector<FileRead> reads;
   std::vector<MisplacedFile> misplaced;
   std::vector<FileCount> counts;
+  std::vector<KeptCopy> kept;
+  std::vector<ReleasedCopy> released;
 
   bool empty() const {
     return sightings.empty() && listings.empty() && scans.empty() && reads.empty() &&
-           misplaced.empty() && counts.empty();
+           misplaced.empty() && counts.empty() && kept.empty() && released.empty();
   }
 };

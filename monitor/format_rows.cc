@@ -9,6 +9,12 @@ std::string TextOf(const nlohmann::json& entry, const char* key) {
   return found != entry.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+std::optional<std::chrono::milliseconds> SpanOf(const nlohmann::json& entry, const char* key) {
+  const auto found = entry.find(key);
+  if (found == entry.end() || !found->is_number_integer()) return std::nullopt;
+  return std::chrono::milliseconds(found->get<int64_t>());
+}
+
 }  // namespace
 
 std::vector<FormatRow> ReadFormatRows(std::string_view json) {
@@ -23,10 +29,8 @@ std::vector<FormatRow> ReadFormatRows(std::string_view json) {
     format.reads = TextOf(entry, "reads");
     const auto serving = entry.find("serving");
     format.serving = serving != entry.end() && serving->is_boolean() && serving->get<bool>();
-    const auto retention = entry.find("retention_ms");
-    if (retention != entry.end() && retention->is_number_integer()) {
-      format.retention = std::chrono::milliseconds(retention->get<int64_t>());
-    }
+    format.retention = SpanOf(entry, "retention_ms");
+    format.preserve = SpanOf(entry, "preserve_ms");
     formats.push_back(std::move(format));
   }
   return formats;

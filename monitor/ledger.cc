@@ -67,6 +67,9 @@ void DescribeSelf(Database& database, const std::string& server, const Config& c
   for (const CanonicalFilesConfig& files : config.canonical_files) {
     nlohmann::ordered_json format = {
         {"format", files.format}, {"serving", files.serving}, {"reads", files.reads}};
+    if (config.preserve && Preserves(*config.preserve, files.format)) {
+      format["preserve_ms"] = std::chrono::milliseconds(config.preserve->window).count();
+    }
     if (files.retention) {
       format["retention_ms"] = std::chrono::milliseconds(*files.retention).count();
     }
@@ -287,6 +290,16 @@ std::vector<KnownDirectory> Ledger::Directories() { return register_.Directories
 std::vector<FileToCount> Ledger::FilesToCount(Time now, size_t most) {
   return register_.FilesToCount(now, most);
 }
+
+std::vector<CopyToCheck> Ledger::CopiesToRelease(const KeepBounds& bounds, size_t most) {
+  return register_.kept().ToRelease(bounds, most);
+}
+
+std::vector<CopyToCheck> Ledger::CopiesAfter(int64_t id, size_t most) {
+  return register_.kept().After(id, most);
+}
+
+int64_t Ledger::kept_files() { return register_.kept().files(); }
 
 std::optional<Time> Ledger::FilesWatchedUntil() {
   Statement until = database_.Prepare(kFilesWatchedUntil);

@@ -70,6 +70,11 @@ class Ledger {
   // The next files to be counted, the newest first and those of a partition together: some `most`,
   // and all of the last partition. Empty: none for now.
   std::vector<FileToCount> FilesToCount(Time now, size_t most);
+  // Copies of generations that are to be removed now, at most `most`; see KeptBook.
+  std::vector<CopyToCheck> CopiesToRelease(const KeepBounds& bounds, size_t most);
+  // The next copies after the one with that id, to see whether they are there; 0 begins.
+  std::vector<CopyToCheck> CopiesAfter(int64_t id, size_t most);
+  int64_t kept_files();
   // Until when canonical files were watched by whoever wrote this ledger; none: never.
   std::optional<Time> FilesWatchedUntil();
   // How far each log of a source has been read.

@@ -31,6 +31,8 @@ bool IsOfPartition(const FactRow& row) {
     case FactKind::kFile:
     case FactKind::kRead:
     case FactKind::kMisplaced:
+    case FactKind::kKept:
+    case FactKind::kReleased:
       return false;
   }
   return false;
@@ -108,6 +110,7 @@ void Ledger::Account(FactRow& row, const Batch& batch, const Fact& fact) {
     case FactKind::kStartedRun:
     case FactKind::kSegmentsDeleted:
     case FactKind::kRecount:
+      register_.SawRun(row);
       return accounts_.Take(row);
     case FactKind::kBlind:
     case FactKind::kQuarantined:
@@ -119,6 +122,8 @@ void Ledger::Account(FactRow& row, const Batch& batch, const Fact& fact) {
     case FactKind::kFile:
     case FactKind::kRead:
     case FactKind::kMisplaced:
+    case FactKind::kKept:
+    case FactKind::kReleased:
       return register_.TakeAgain(row);
   }
 }

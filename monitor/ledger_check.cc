@@ -319,7 +319,7 @@ struct Derived {
   std::string_view name;
   std::string_view sql;
 };
-constexpr std::array<Derived, 14> kDerived = {{
+constexpr std::array<Derived, 15> kDerived = {{
     {"progress", "SELECT value FROM meta WHERE key = 'balances_through'"},
     {"runs",
      "SELECT seq, previous, before, missing, lost, cause, marks, epoch FROM fact ORDER BY seq"},
@@ -349,6 +349,11 @@ constexpr std::array<Derived, 14> kDerived = {{
     {"totals of files",
      "SELECT * FROM file_tally WHERE what NOT IN ('excepted_read', 'recount') ORDER BY format, "
      "what"},
+    // Rows are counted later than some of them are replaced.
+    {"kept generations",
+     "SELECT k.id, d.path, name, project, day, k.format, server, inode, born_ns, k.modified_ns, "
+     "size_bytes, reflink, copy, kept_at, replaced_at, void FROM kept k JOIN directory d ON d.id = "
+     "directory ORDER BY k.id"},
     {"waiting data", "SELECT * FROM waiting ORDER BY project, day, format, server"},
 }};
 

@@ -84,4 +84,6 @@ struct FormatRow {
   std::string format, reads;
   bool serving = false;
   std::optional<std::chrono::milliseconds> retention;
+  // How long a generation is kept after it was replaced; none: it is not.
+  std::optional<std::chrono::milliseconds> preserve;
 };

@@ -85,6 +85,12 @@ class LedgerView {
   // Canonical files of a project (and day; empty: any), also those that are gone.
   [[nodiscard]] Result<void> Files(std::string_view project, std::string_view day,
                                    const std::function<void(FileRow)>& take);
+  // Copies of generations of a project (and day; empty: any), oldest first.
+  [[nodiscard]] Result<void> Kept(std::string_view project, std::string_view day,
+                                  const std::function<void(KeptRow)>& take);
+  // The same of project-days.
+  [[nodiscard]] Result<void> KeptOf(const std::set<ProjectDay>& days,
+                                    const std::function<void(KeptRow)>& take);
   // Who has read files of a dead format, or those whose path matches (SQLite's GLOB); one of both.
   [[nodiscard]] Result<AuditRow> Audit(std::string_view format, std::string_view glob);
   // At most `limit` facts after sequence `seq`, in sequence.
@@ -146,6 +152,7 @@ class LedgerView {
   void ReadBalances(std::string_view where, std::initializer_list<Cell> values, bool retired,
                     const TakeBalance& take);
   void AddCoverage(std::string_view source, AuditRow& audit);
+  void GiveKept(Statement& rows, const std::function<void(KeptRow)>& take);
   std::string VersionBefore(Statement& step, int64_t previous);
   void ReadChains(int64_t project, std::string_view day, std::string_view server,
                   const TakeFact& take);

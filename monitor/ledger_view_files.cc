@@ -16,6 +16,21 @@ constexpr const char* kFiles =
     "format ON format.id = f.format WHERE f.project = ?1 AND (?2 IS NULL OR f.day = ?2) ORDER BY "
     "f.day, 4, 5";
 
+// What is void can be seen by nobody. One minute: kLoggedBefore.
+constexpr const char* kKept =
+    "SELECT k.id, server.text, project.text, k.day, format.text, d.path || '/' || k.name, k.copy, "
+    "k.reflink, k.size_bytes, k.rows, k.modified_ns / 1000000, k.kept_at, k.replaced_at, EXISTS "
+    "(SELECT 1 FROM alert a INDEXED BY alert_open WHERE a.project = k.project AND a.day = k.day "
+    "AND a.state <> 'resolved'), coalesce(coalesce(k.replaced_at, k.kept_at) <= e.logged_at + "
+    "60000, 0) FROM kept k JOIN directory d ON d.id = k.directory JOIN name server ON server.id = "
+    "k.server JOIN name project ON project.id = k.project JOIN name format ON format.id = k.format "
+    "LEFT JOIN erased e ON (e.project, e.day, e.format, e.server) = (k.project, k.day, k.format, "
+    "k.server) WHERE k.void = 0 AND ";
+constexpr const char* kKeptOfProject =
+    "(?1 IS NULL OR k.project = ?1) AND (?2 IS NULL OR k.day = ?2) ORDER BY 3, k.day, 6, "
+    "k.modified_ns";
+constexpr const char* kKeptOfDay = "k.project = ?1 AND k.day = ?2 ORDER BY 6, k.modified_ns";
+
 // Paths of what is asked about: a format's name, or a pattern of whole paths.
 constexpr const char* kReaders =
     "SELECT server.text, format.text, r.executable, r.process, r.unit, r.confidence, sum(f.reads), "
@@ -97,6 +112,61 @@ Result<void> LedgerView::Files(std::string_view project, std::string_view day,
       take(std::move(row));
     }
   });
+}
+
+Result<void> LedgerView::Kept(std::string_view project, std::string_view day,
+                              const std::function<void(KeptRow)>& take) {
+  return Read([&] {
+    const auto wanted = ParseDay(day);
+    Statement kept = database_.Prepare(std::string(kKept) + kKeptOfProject);
+    kept.Bind({IdOrAll(project, NameId(project)),
+               wanted ? Cell::Of(int64_t{wanted->days}) : Cell::Null()});
+    GiveKept(kept, take);
+  });
+}
+
+Result<void> LedgerView::KeptOf(const std::set<ProjectDay>& days,
+                                const std::function<void(KeptRow)>& take) {
+  return Read([&] {
+    Statement kept = database_.Prepare(std::string(kKept) + kKeptOfDay);
+    for (const auto& [project, text] : days) {
+      const auto day = ParseDay(text);
+      if (!day) continue;
+      kept.Bind({Cell::Of(NameId(project)), Cell::Of(int64_t{day->days})});
+      GiveKept(kept, take);
+    }
+  });
+}
+
+void LedgerView::GiveKept(Statement& rows, const std::function<void(KeptRow)>& take) {
+  std::map<std::string, std::chrono::milliseconds> windows;
+  for (const FormatRow& format : ReadFormats()) {
+    if (format.preserve) windows[format.format] = *format.preserve;
+  }
+  while (rows.Step()) {
+    KeptRow row;
+    row.ledger = ledger_id_;
+    row.id = rows.Integer(0);
+    row.server = TextAt(rows, 1);
+    row.project = TextAt(rows, 2);
+    row.day = DayAt(rows, 3);
+    row.format = TextAt(rows, 4);
+    row.path = TextAt(rows, 5);
+    row.copy = TextAt(rows, 6);
+    row.reflink = rows.Integer(7) != 0;
+    row.size_bytes = rows.Integer(8);
+    row.rows = rows.MaybeInteger(9);
+    row.modified_at = TimeAt(rows, 10).value_or(Time{});
+    row.kept_at = TimeAt(rows, 11).value_or(Time{});
+    row.replaced_at = TimeAt(rows, 12);
+    row.needed = rows.Integer(13) != 0;
+    row.erased = rows.Integer(14) != 0;
+    const auto window = windows.find(row.format);
+    if (row.replaced_at && !row.needed && window != windows.end()) {
+      row.expires_at = *row.replaced_at + window->second;
+    }
+    take(std::move(row));
+  }
 }
 
 // Of one source of files: since when it is watched, and how long it was not.

@@ -137,6 +137,18 @@ CREATE TABLE file_read(
 CREATE TABLE file_tally(
   format INTEGER NOT NULL, what TEXT NOT NULL, count INTEGER NOT NULL,
   PRIMARY KEY(format, what)) STRICT, WITHOUT ROWID;
+CREATE TABLE kept(
+  id INTEGER PRIMARY KEY, project INTEGER NOT NULL, day INTEGER NOT NULL, format INTEGER NOT NULL,
+  server INTEGER NOT NULL, directory INTEGER NOT NULL REFERENCES directory(id), name TEXT NOT NULL,
+  inode INTEGER NOT NULL, born_ns INTEGER NOT NULL, modified_ns INTEGER NOT NULL,
+  size_bytes INTEGER NOT NULL, reflink INTEGER NOT NULL, copy TEXT NOT NULL UNIQUE,
+  kept_at INTEGER NOT NULL, replaced_at INTEGER, void INTEGER NOT NULL, rows INTEGER) STRICT;
+CREATE INDEX kept_path ON kept(directory, name);
+CREATE INDEX kept_partition ON kept(project, day);
+CREATE INDEX kept_replaced ON kept(replaced_at) WHERE replaced_at IS NOT NULL;
+CREATE TABLE erased(
+  project INTEGER NOT NULL, day INTEGER NOT NULL, format INTEGER NOT NULL, server INTEGER NOT NULL,
+  logged_at INTEGER NOT NULL, PRIMARY KEY(project, day, format, server)) STRICT, WITHOUT ROWID;
 CREATE TABLE file_scan(
   format INTEGER PRIMARY KEY, began_at INTEGER NOT NULL, ended_at INTEGER NOT NULL,
   reason TEXT NOT NULL, complete INTEGER NOT NULL) STRICT;

@@ -22,10 +22,11 @@ constexpr const char* kUnwatched = "SELECT reason, milliseconds FROM unwatched W
 constexpr const char* kFilesWatched = "UPDATE source SET read_at = ?2 WHERE shape = ?1";
 constexpr const char* kKeepSince = "UPDATE source SET watched_since = ?2 WHERE id = ?1";
 constexpr const char* kKeepUnwatched = "INSERT OR REPLACE INTO unwatched VALUES (?,?,?)";
-// The newest logged time of a source, from where its newest facts are.
+// The newest logged time of a source, from where its newest facts are. When a blind interval was
+// told is no logged time.
 constexpr const char* kLoggedUntil =
-    "SELECT max(logged_at) FROM (SELECT logged_at, source FROM fact ORDER BY seq DESC LIMIT 10000) "
-    "WHERE source = ?";
+    "SELECT max(logged_at) FROM (SELECT logged_at, source, kind FROM fact ORDER BY seq DESC LIMIT "
+    "10000) WHERE source = ? AND (kind IS NULL OR kind NOT IN ('blind', 'quarantined'))";
 
 // Of a source that is no compaction log.
 constexpr std::string_view kFilesShape = "files";

@@ -8,6 +8,7 @@
 #include "monitor/counts.h"
 #include "rules/impact_day.h"
 #include "rules/incident.h"
+#include "rules/recoverable.h"
 
 namespace {
 
@@ -155,12 +156,27 @@ int64_t AddLosses(const DayCase& day, const DayVerdict& verdict,
   return missing;
 }
 
+using KeptByDay = std::map<std::pair<std::string, std::string>, std::vector<KeptRow>>;
+
+KeptByDay ByDay(const std::vector<KeptRow>& rows) {
+  KeptByDay kept;
+  for (const KeptRow& row : rows) kept[{row.project, row.day}].push_back(row);
+  return kept;
+}
+
+const std::vector<KeptRow>& KeptOf(const DayCase& day, const KeptByDay& kept) {
+  static const std::vector<KeptRow> kNone;
+  const BalanceRow& any = *day.copies.front().balance;
+  const auto found = kept.find({any.project, any.day});
+  return found == kept.end() ? kNone : found->second;
+}
+
 using ProjectKey = std::pair<std::string, std::string>;  // project, unit
 
 // A project's days of one unit; a day that is neither lossy for customers nor uncertain is left
 // out.
-void AddDay(const DayVerdict& verdict, const DayCase& day, bool details,
-            std::map<ProjectKey, ImpactProject>& projects) {
+void AddDay(const DayVerdict& verdict, const DayCase& day, const std::vector<KeptRow>& kept,
+            bool details, std::map<ProjectKey, ImpactProject>& projects) {
   const BalanceRow& any = *day.copies.front().balance;
   ImpactProject& project = projects[{any.project, verdict.unit}];
   project.project = any.project;
@@ -174,7 +190,11 @@ void AddDay(const DayVerdict& verdict, const DayCase& day, bool details,
       project.last_loss_at = std::max(at, project.last_loss_at.value_or(at));
     }
   }
-  if (details) project.days.push_back({any.day, verdict.format, verdict.events});
+  ImpactRecovery recoverable = RecoverableOf(day, verdict, kept);
+  Increase(project.recoverable, recoverable.events.value_or(0));
+  if (details) {
+    project.days.push_back({any.day, verdict.format, verdict.events, std::move(recoverable)});
+  }
   Add(verdict.events, project.events);
 }
 
@@ -186,6 +206,7 @@ std::vector<ImpactTotals> TotalsByUnit(const std::map<ProjectKey, ImpactProject>
     ++totals.projects;
     totals.project_days += project.lossy_days;
     Add(project.events, totals.events);
+    Increase(totals.recoverable, project.recoverable);
   }
   std::vector<ImpactTotals> all;
   for (auto& [unit, totals] : units) all.push_back(std::move(totals));
@@ -235,12 +256,13 @@ ImpactSum::ImpactSum(const ImpactFilter& filter, bool details)
 ImpactSum::~ImpactSum() = default;
 
 void ImpactSum::Add(const ImpactInput& part) {
+  const KeptByDay kept = ByDay(part.kept);
   for (const DayCase& day : Cases(part, filter_)) {
     if (details_) AddPartitions(day, state_->impact);
     DayVerdict verdict = JudgeDay(day, part.formats);
     verdict.events.missing = AddLosses(day, verdict, state_->incidents);
     if (verdict.events.missing == 0 && verdict.events.certain) continue;
-    AddDay(verdict, day, details_, state_->projects);
+    AddDay(verdict, day, KeptOf(day, kept), details_, state_->projects);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "monitor/file_rows.h"
 #include "monitor/ledger_rows.h"
 
 // Whose events are missing, how many, since when, through which release: DESIGN section 3
@@ -26,6 +27,7 @@ struct ImpactInput {
   std::vector<BalanceRow>
       copies;  // all copies of each project-day that has a copy with missing > 0
   std::vector<LossRow> losses;
+  std::vector<KeptRow> kept;  // copies of generations of those project-days
   std::vector<BlindRow> blind;
   std::vector<FormatRow> formats;
   // Partitions in scope whose verdict is unknown, by project; none with 0.
@@ -42,15 +44,32 @@ struct ImpactCount {
   bool certain = true;  // false: a lower bound
 };
 
+// A place that holds events which are missing.
+struct RecoverySource {
+  std::string kind;  // kept_generation | other_format
+  std::string server, format;
+  std::optional<int64_t> events;  // of those missing; unknown: its rows were not counted
+  std::string copy;               // of a kept generation: where it is
+  int64_t kept = 0;               // and KeptRow::id
+  std::optional<Time> until;      // it is kept; none: as long as an alert needs it
+};
+
+struct ImpactRecovery {
+  std::optional<int64_t> events = 0;  // each counted once; unknown: only uncounted sources
+  std::vector<RecoverySource> sources;
+};
+
 struct ImpactDay {
   std::string day, format;  // the format that stands for the day
   ImpactCount events;
+  ImpactRecovery recoverable;
 };
 
 // Of one unit: different units are never added.
 struct ImpactProject {
   std::string project, unit;
   ImpactCount events;
+  int64_t recoverable = 0;  // at least; see ImpactRecovery
   int64_t lossy_days = 0;
   std::optional<Time> first_loss_at, last_loss_at;  // of the losses selected
   std::vector<ImpactDay> days;
@@ -74,6 +93,7 @@ struct ImpactTotals {
   std::string unit = "events";
   int64_t projects = 0, project_days = 0;
   ImpactCount events;
+  int64_t recoverable = 0;  // at least
 };
 
 struct Impact {

@@ -28,6 +28,8 @@ Result<void> ReadLosses(LedgerView& ledger, const std::set<ProjectDay>& days,
                         const std::string& project, ImpactInput& input) {
   auto ok = ledger.CopiesOf(days, [&](BalanceRow row) { input.copies.push_back(std::move(row)); });
   if (!ok) return ok;
+  ok = ledger.KeptOf(days, [&](KeptRow row) { input.kept.push_back(std::move(row)); });
+  if (!ok) return ok;
   return ledger.Losses(project, [&](LossRow row) { input.losses.push_back(std::move(row)); });
 }
 

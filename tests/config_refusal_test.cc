@@ -333,6 +333,11 @@ TEST_CASE("preserve needs known formats, a directory and possible bounds", "[con
       "(known: row)\n"
       "r.yml:2: preserve.window: must be longer than 0s\n"
       "r.yml:2: preserve.max_bytes: must be a size such as 100MB, 64MiB or 50GiB, is \"50\"");
+  CHECK(Refusal("canonical_files: [{format: a/b, path: \"/{project}/{day}\"}]\n"
+                "preserve: {formats: [a/b], directory: /d, max_files: 0}\n") ==
+        "r.yml:2: preserve.formats: \"a/b\" cannot be the name of a directory\n"
+        "r.yml:2: preserve.max_files: must be a whole number of at least 1 without leading zeros, "
+        "is \"0\"");
 }
 
 TEST_CASE("rules are known and tuned within bounds", "[config]") {

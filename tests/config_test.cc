@@ -166,12 +166,12 @@ canonical files: 2
     serving, merged from row, required after 10m, recounted: parquet, kept for 400d
   row: /data/row/{project}/{day}.evt
     dead since 2016-02-01, recounted: exec /usr/bin/count-events {path}, kept forever
+preserved: columnar in /data/.rollcall for 3d, at most 50GiB and 1000000 files
 rules in force: 15 of 17
   blind: after 5m, max_lag_bytes 64MiB
   compaction_overdue: after 6h, waiting_after 1d12h
   count_drop: min_events 1, min_ratio 0, for 0s, keep_firing_for 0s, severity critical
   overstated: explained_ratio 0.5, explained_events 1000
-configured and not yet in force: preserve
 )");
 }
 

@@ -124,7 +124,7 @@ TEST_CASE("the impact document is written in full", "[documents]") {
       Write(ImpactDocument(SmallImpact()), -1) ==
       R"({"window":{"since":"2016-02-22T00:00:00.000Z","until":null,"version":null,"project":null},"as_of":"2016-02-23T00:00:00.000Z",)"
       R"("totals":{"projects":1,"project_days":1,"events_missing":100,"events_expected":107,)"
-      R"("certain":false,"unit":"events","unknown_copies":0,"other_units":[]},)"
+      R"("certain":false,"unit":"events","events_recoverable":0,"unknown_copies":0,"other_units":[]},)"
       R"("incidents":[{"id":")" +
           id +
           R"(","cause":"existing_not_read","version":"2.7.0","previous_version":null,)"
@@ -132,7 +132,7 @@ TEST_CASE("the impact document is written in full", "[documents]") {
           R"("servers":1,"projects":1,"project_days":1,"events_missing":100,"unit":"events"}],)"
           R"("projects":[{"project":"acme","events_missing":100,"events_expected":107,"certain":true,)"
           R"("days":[{"day":"2016-02-22","events_missing":100,"events_expected":107,"certain":true,)"
-          R"("recoverable":{"events":null,"sources":[]},"format":"row"}],"unit":"events"}],)"
+          R"("recoverable":{"events":0,"sources":[]},"format":"row"}],"unit":"events","events_recoverable":0}],)"
           R"("partitions":[{"server":"data-1","project":"acme","day":"2016-02-22","format":"row",)"
           R"("unit":"events","expected":107,"actual":7,"missing":100,"surplus":0,)"
           R"("cause":"existing_not_read","version":"2.7.0","previous_version":null,)"

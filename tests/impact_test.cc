@@ -52,7 +52,7 @@ struct Fleet {
     return input.losses.back();
   }
   void Serving(const std::string& format, bool serving = true) {
-    input.formats.push_back({format, "", serving, {}});
+    input.formats.push_back({format, "", serving, {}, {}});
   }
   Impact Compute(const ImpactFilter& filter = {}) const { return ComputeImpact(input, filter); }
 };

@@ -24,6 +24,7 @@ MetricsSnapshot OneGauge(MetricLabels labels, std::string help = "Help.") {
 RollcallStatus FullStatus() {
   RollcallStatus status;
   status.version = "0.1.0";
+  status.ledger_read = true;
   status.formats["row"] = {12, 34'000, 56};
   status.formats["columnar"] = {7, 8, 0};
   status.sources["compactd"] = {true, 4096, 0.75, 1000, 3, {{"truncated", 1.5}, {"lost", 0}}};
@@ -167,8 +168,20 @@ TEST_CASE("every figure of the status is exposed under its name", "[metrics]") {
   }
 }
 
+TEST_CASE("before the ledger was read there is no figure of it, not even 0", "[metrics]") {
+  RollcallStatus status = FullStatus();
+  status.ledger_read = false;
+  const std::string text = RenderMetrics(RollcallMetrics(status));
+  for (const char* name : {"rollcall_failed_runs_total", "rollcall_alerts_overflow",
+                           "rollcall_ledger_head_sequence"}) {
+    INFO(name);
+    CHECK_FALSE(Contains(text, name));
+  }
+}
+
 TEST_CASE("alerts beyond the cap are counted and not written", "[metrics]") {
   RollcallStatus status;
+  status.ledger_read = true;
   status.alerts_cap = 2;
   for (const char* project : {"a", "b", "c", "d", "d", "a"}) {
     status.alerts.push_back({"count_drop", "critical", "s", project, true});

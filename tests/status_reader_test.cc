@@ -20,6 +20,19 @@ TEST_CASE("a rule that nothing looks for yet is not among the metrics", "[status
                      "missing_canonical_file", "output_moved", "overstated", "surplus"});
 }
 
+TEST_CASE("a rule has the severity that the configuration gives it", "[status_reader]") {
+  LedgerFixture ledger;
+  ledger.config.rules["surplus"].severity = "info";
+  ledger.OpenWithRules();
+  auto reader = StatusReader::Open(ledger.directory / "ledger.db", ledger.config).value();
+  RollcallStatus status;
+  REQUIRE(reader->Read(status));
+  for (const RuleStatus& rule : status.rules) {
+    if (rule.rule == "surplus") CHECK(rule.severity == "info");
+    if (rule.rule == "overstated") CHECK(rule.severity == "warning");
+  }
+}
+
 TEST_CASE("events missing leave out the days past their retention", "[status_reader]") {
   LedgerFixture ledger;
   CanonicalFilesConfig row;

@@ -393,7 +393,7 @@ TEST_CASE("a ledger that comes back is gone on with", "[watch]") {
   CHECK(watch.Becomes(""));
   CHECK(watch.Says("rollcall_runs_total{format=\"row\"} 2"));
   CHECK(watch.Says("rollcall_ledger_writable 1"));
-  CHECK(watch.Ask("GET /metrics").find("ledger_not_writable") == std::string::npos);
+  CHECK(watch.Says("cause=\"ledger_not_writable\",version=\"\",severity=\"critical\"} 0"));
 }
 
 TEST_CASE("a second watch on the same port writes no ledger", "[watch]") {

@@ -37,10 +37,6 @@ size_t TailOf(const std::string& path, const FilePattern& pattern) {
   return at;
 }
 
-bool IsGone(int error) {
-  return error == ENOENT || error == ENOTDIR || error == ELOOP || error == kNotAFile;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<CanonicalFiles>> CanonicalFiles::Open(
@@ -89,6 +85,7 @@ bool CanonicalFiles::Continue(int16_t source, const std::vector<CanonicalFilesCo
 // What the scan sees has happened, and its event is waiting: taken before and afterwards, it names
 // who was behind what the scan came upon.
 bool CanonicalFiles::Fill(Batch& batch, int budget) {
+  const size_t seen_before = batch.files.sightings.size();
   ReportBlind(batch);
   const Time began = clock_.Now();
   const FileHints before = events_.Drain();
@@ -102,9 +99,28 @@ bool CanonicalFiles::Fill(Batch& batch, int budget) {
     Take(events_.Drain(), scanned_from, batch);
     NameWaiting(scanned_from, batch);
   }
+  KeepSeen(seen_before, batch);
   looks_.clear();
+  const bool more_kept = keeper_ && keeper_->List(batch, budget);
   if (!more_files) events_.WakeIn(scan_.wait());
-  return before.more || more_files;
+  return before.more || more_files || more_kept;
+}
+
+// At once: what will replace it may be on its way.
+void CanonicalFiles::KeepSeen(size_t from, Batch& batch) {
+  if (!keeper_) return;
+  for (size_t i = from; i < batch.files.sightings.size(); ++i) {
+    const FileSighting sighting = batch.files.sightings[i];
+    if (!keeper_->Preserved(sighting.files)) continue;
+    if (const FileLook* const look = LookOf(sighting.files)) keeper_->Keep(*look, sighting, batch);
+  }
+}
+
+void CanonicalFiles::Preserve(const std::optional<PreserveConfig>& preserve) {
+  if (preserve == preserve_ && preserve.has_value() == keeper_.has_value()) return;
+  preserve_ = preserve;
+  keeper_.reset();
+  if (preserve) keeper_.emplace(*preserve, files_, patterns_, clock_);
 }
 
 void CanonicalFiles::Take(const FileHints& hints, size_t scanned_from, Batch& batch) {
@@ -246,7 +262,8 @@ FileLook* CanonicalFiles::LookOf(int16_t files) {
   return look ? &looks_.emplace(files, std::move(*look)).first->second : nullptr;
 }
 
-void CanonicalFiles::Tick() {
+void CanonicalFiles::Tick(int64_t kept_files) {
+  if (keeper_) keeper_->Tick(kept_files);
   events_.Tick(ticked_);
   blind_now_ = BlindNow();
   const auto now = clock_.SinceBoot();
@@ -313,5 +330,6 @@ FilesStatus CanonicalFiles::status() const {
   status.own_events = events.own_events;
   status.excepted_reads = events.excepted_reads;
   status.looks = looked_;
+  if (keeper_) status.kept = keeper_->status();
   return status;
 }

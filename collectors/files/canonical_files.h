@@ -11,6 +11,7 @@
 #include "collectors/files/file_events.h"
 #include "collectors/files/file_look.h"
 #include "collectors/files/file_scan.h"
+#include "collectors/files/keeper.h"
 #include "monitor/batch.h"
 #include "monitor/config.h"
 
@@ -31,7 +32,8 @@ struct FilesStatus {
   int64_t events = 0, overflows = 0;
   int64_t own_events = 0;  // caused by this process, left out
   int64_t excepted_reads = 0;
-  int64_t looks = 0;  // at what an event told of
+  int64_t looks = 0;                 // at what an event told of
+  std::optional<KeeperStatus> kept;  // none: nothing is to be kept
 };
 
 // The collector of canonical files: what a scan finds, and at once what events tell of, with who
@@ -46,6 +48,8 @@ class CanonicalFiles {
       int16_t source, const std::vector<CanonicalFilesConfig>& files, bool keep_sys_admin,
       const std::vector<KnownDirectory>& known, const Clock& clock,
       const EventOptions& options = {}, ScanRates rates = {});
+  // Keeps each generation that is seen from now on, as configured; nothing: none any more.
+  void Preserve(const std::optional<PreserveConfig>& preserve);
 
   // Whether it watches just that, and may be kept where the configuration is read again: whoever
   // opens anew may have given up the privilege to. All directories are looked at once more.
@@ -55,8 +59,8 @@ class CanonicalFiles {
   bool Fill(Batch& batch, int budget);
   // To be polled for POLLIN.
   std::vector<int> wake_fds() const { return {events_.wake_fd()}; }
-  // Once a second.
-  void Tick();
+  // Once a second. `kept_files`: copies of generations that there are.
+  void Tick(int64_t kept_files = 0);
   FilesStatus status() const;
 
  private:
@@ -73,6 +77,7 @@ class CanonicalFiles {
   void TakeRead(const DeadRead& read, Batch& batch) const;
   void TakeMisplaced(const MisplacedHint& hint, Batch& batch) const;
   void NameWaiting(size_t from, Batch& batch);
+  void KeepSeen(size_t from, Batch& batch);
   FileSighting* Scanned(const PathHint& hint, const FileStatus& status, size_t from, Batch& batch);
   int32_t Add(const Actor& actor, Batch& batch) const;
   FileLook* LookOf(int16_t files);
@@ -86,6 +91,8 @@ class CanonicalFiles {
   const Clock& clock_;
   FileEvents events_;
   FileScan scan_;
+  std::optional<PreserveConfig> preserve_;
+  std::optional<Keeper> keeper_;
   FileHints ticked_;                   // what Tick() found
   std::map<int16_t, FileLook> looks_;  // open during Fill() only
   Time complete_until_;                // no event was lost before

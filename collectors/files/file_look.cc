@@ -77,6 +77,10 @@ int ReadHandle(int directory, const char* name, std::string& text) {
 
 }  // namespace
 
+bool IsGone(int error) {
+  return error == ENOENT || error == ENOTDIR || error == ELOOP || error == kNotAFile;
+}
+
 Generation GenerationOf(const FileStatus& status, Batch& batch) {
   return {batch.Add(status.handle), status.inode, status.born_ns, status.modified_ns,
           status.size_bytes};

@@ -30,6 +30,8 @@ Generation GenerationOf(const FileStatus& status, Batch& batch);
 // What came of looking; 0 or an errno. kNotAFile: something else has the name, such as a directory,
 // a symbolic link or a device.
 inline constexpr int kNotAFile = -1;
+// Whether that means that no regular file has the name.
+bool IsGone(int error);
 
 // Looks at `name`, one component, in `directory`, through a descriptor, so that all of `status` is
 // of one file.

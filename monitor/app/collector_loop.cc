@@ -89,6 +89,7 @@ Result<void> CollectorLoop::OpenFiles(Ledger& ledger, std::unique_ptr<CanonicalF
   files_due_ = true;
   if (files && files->Continue(source, config_.canonical_files)) {
     files_ = std::move(files);
+    Preserve();
     return {};
   }
   if (const auto until = ledger.FilesWatchedUntil()) AddDowntime(*until);
@@ -102,7 +103,24 @@ Result<void> CollectorLoop::OpenFiles(Ledger& ledger, std::unique_ptr<CanonicalF
   for (const std::string& note : status.notes) {
     spdlog::warn("canonical files note={}", LogWords(note));
   }
+  Preserve();
   return {};
+}
+
+// What it cannot protect is said before it happens.
+void CollectorLoop::Preserve() {
+  files_->Preserve(config_.preserve);
+  const auto kept = files_->status().kept;
+  if (!kept) return;
+  if (kept->method.empty()) {
+    spdlog::warn("generations not kept problem={}", LogWords(kept->problem));
+  } else if (kept->method == "link") {
+    spdlog::warn("generations kept method=link unprotected={}",
+                 LogWords("a file that is rewritten or truncated in place: this file system has no "
+                          "reflinks"));
+  } else {
+    spdlog::info("generations kept method={}", kept->method);
+  }
 }
 
 // What happened to files while nobody watched is lost, unlike what was logged.
@@ -190,7 +208,7 @@ void CollectorLoop::WaitForWork() {
     due_[i] = tick || waiting[i].revents;
   }
   if (!files_) return;
-  if (tick) files_->Tick();
+  if (tick) files_->Tick(ledger_.kept_files());
   files_due_ = tick || std::any_of(waiting.begin() + static_cast<ptrdiff_t>(others), waiting.end(),
                                    [](const pollfd& fd) { return fd.revents != 0; });
 }
@@ -226,6 +244,16 @@ void CollectorLoop::NoteFiles() {
   reads.path = files.reason.empty() ? status.blind_path : files.path;
   watches_.Note(logs_.size(), files, clock_.Now());
   if (FileSources(config_).size() > 1) watches_.Note(logs_.size() + 1, reads, clock_.Now());
+  NoteKept(status.kept);
   const std::lock_guard lock(mutex_);
   files_status_ = status;
+}
+
+// Once for each problem, and once when it is over.
+void CollectorLoop::NoteKept(const std::optional<KeeperStatus>& kept) {
+  const std::string problem = kept ? kept->problem : "";
+  if (problem == kept_problem_) return;
+  if (!problem.empty()) spdlog::warn("generations not kept problem={}", LogWords(problem));
+  if (problem.empty()) spdlog::info("generations kept again");
+  kept_problem_ = problem;
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "collectors/compaction_log.h"
@@ -60,6 +61,8 @@ class CollectorLoop {
   void WaitForWork();
   void NoteSources();
   void NoteFiles();
+  void Preserve();
+  void NoteKept(const std::optional<KeeperStatus>& kept);
 
   const Config& config_;
   const Clock& clock_;
@@ -73,6 +76,7 @@ class CollectorLoop {
   std::vector<bool> due_;                  // logs that may have something
   std::unique_ptr<CanonicalFiles> files_;  // null: none are configured
   bool files_due_ = false;
+  std::string kept_problem_;               // as it was told
   Batch batch_;                            // read, not yet handed over
   int64_t batch_bytes_ = 0;                // of log in it
   std::chrono::milliseconds handed_at_{};  // since boot

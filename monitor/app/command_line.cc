@@ -12,6 +12,7 @@
 #include "monitor/app/operator_verbs.h"
 #include "monitor/app/output.h"
 #include "monitor/app/reports.h"
+#include "monitor/app/restore.h"
 #include "monitor/app/serve.h"
 #include "monitor/app/settings.h"
 #include "monitor/app/watch.h"
@@ -38,6 +39,8 @@ struct Verbs {
   ImpactOptions impact;
   AuditOptions audit;
   FilesOptions files;
+  KeptOptions kept;
+  RestoreOptions restore;
   PermitOptions permit;
   AnnotateOptions annotate;
   DemoOptions demo;
@@ -180,6 +183,26 @@ void AddFileReports(CLI::App& app, Verbs& verbs) {
   files->callback([&verbs] { verbs.code = ReportFiles(verbs.settings, verbs.files); });
 }
 
+void AddKept(CLI::App& app, Verbs& verbs) {
+  CLI::App* kept = AddReading(app, verbs, "kept", "generations of files that are kept");
+  kept->add_option("PROJECT", verbs.kept.project, "only of this project")->type_name("");
+  kept->add_option("DAY,--day", verbs.kept.day, "only of this day")->type_name("YYYY-MM-DD");
+  kept->callback([&verbs] { verbs.code = ReportKept(verbs.settings, verbs.kept); });
+
+  CLI::App* restore =
+      AddReading(app, verbs, "restore", "write a kept generation beside the canonical file");
+  restore->add_option("PROJECT", verbs.restore.project)->required()->type_name("");
+  restore->add_option("DAY,--day", verbs.restore.day)->required()->type_name("YYYY-MM-DD");
+  restore
+      ->add_option("--generation", verbs.restore.generations,
+                   "which, by the number that `kept` says; may be repeated")
+      ->type_name("N");
+  restore->add_flag("--missing", verbs.restore.missing, "all that hold events which are missing");
+  restore->add_option("--to", verbs.restore.to, "into this directory instead")->type_name("DIR");
+  AddServer(restore, verbs.restore.server, "only of this server");
+  restore->callback([&verbs] { verbs.code = Restore(verbs.settings, verbs.restore); });
+}
+
 void AddOperator(CLI::App& app, Verbs& verbs) {
   CLI::App* permit = Add(app, verbs, "permit", "explain a decrease, a re-homing or a move");
   permit->add_option("PROJECT", verbs.permit.project, "whose events")->type_name("");
@@ -279,6 +302,7 @@ int RunCommandLine(int argc, const char* const* argv) {
   AddServing(app, verbs);
   AddReports(app, verbs);
   AddFileReports(app, verbs);
+  AddKept(app, verbs);
   AddOperator(app, verbs);
   AddCare(app, verbs);
   const int code = Parse(app, verbs, argc, argv);

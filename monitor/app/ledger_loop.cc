@@ -3,11 +3,11 @@
 #include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <filesystem>
 
+#include "monitor/app/disk_floor.h"
 #include "monitor/app/log_words.h"
 #include "monitor/app/operator_inbox.h"
 #include "monitor/ledger_view.h"
@@ -19,14 +19,9 @@ using std::chrono::milliseconds;
 constexpr milliseconds kTick{1000};
 constexpr milliseconds kInboxSettles{1000};
 
-// DESIGN section 10: stop growing before the disk has less than 5 % or 1 GiB free.
 bool DiskNearlyFull(const std::string& ledger) {
-  struct statvfs disk {};
   const std::string directory = std::filesystem::path(ledger).parent_path();
-  if (statvfs(directory.empty() ? "." : directory.c_str(), &disk) != 0) return false;
-  const auto free = static_cast<double>(disk.f_bavail) * static_cast<double>(disk.f_frsize);
-  const auto size = static_cast<double>(disk.f_blocks) * static_cast<double>(disk.f_frsize);
-  return free < std::min(0.05 * size, 1024.0 * 1024 * 1024);
+  return BytesBelowFloor(directory.empty() ? "." : directory) > 0;
 }
 
 }  // namespace
@@ -45,6 +40,7 @@ Result<void> LedgerLoop::Open() {
   auto counting = FileCounting::Start(config_, clock_);
   if (!counting) return tl::unexpected<Error>(counting.error());
   counting_ = std::move(*counting);
+  keeping_ = FileKeeping::Start(config_, clock_);
   return OpenLedger();
 }
 
@@ -141,6 +137,7 @@ Result<void> LedgerLoop::Tick() {
   TakeInbox();
   if (auto ok = ReportSources(); !ok) return ok;
   if (auto ok = CountFiles(); !ok) return ok;
+  if (auto ok = KeepFiles(); !ok) return ok;
   return ledger_->Tick(clock_.Now());
 }
 
@@ -151,6 +148,15 @@ Result<void> LedgerLoop::CountFiles() {
     if (auto done = CommitOnce(*counted); !done) return done;
   }
   if (logs_read_) counting_->Ask(*ledger_);
+  return {};
+}
+
+Result<void> LedgerLoop::KeepFiles() {
+  if (!keeping_) return {};
+  if (const auto released = keeping_->Tick(*ledger_)) {
+    if (auto done = CommitOnce(*released); !done) return done;
+  }
+  kept_files_ = ledger_->kept_files();
   return {};
 }
 

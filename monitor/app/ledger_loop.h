@@ -6,6 +6,7 @@
 #include <string>
 
 #include "monitor/app/file_counting.h"
+#include "monitor/app/file_keeping.h"
 #include "monitor/app/source_watches.h"
 #include "monitor/batch.h"
 #include "monitor/config.h"
@@ -41,7 +42,8 @@ class LedgerLoop {
   int64_t openings() const { return openings_; }
   // Empty: facts are being committed. Else why not.
   std::string trouble() const;
-  Time beat() const { return beat_; }  // when work was last finished
+  Time beat() const { return beat_; }                 // when work was last finished
+  int64_t kept_files() const { return kept_files_; }  // copies of generations, as of the last tick
   // Whether all that was in the logs when they were last looked at is in the queue or beyond.
   void set_logs_read(bool read) { logs_read_ = read; }
 
@@ -61,6 +63,7 @@ class LedgerLoop {
   void TakeInbox();
   Result<void> ReportSources();
   Result<void> CountFiles();
+  Result<void> KeepFiles();
   void Note(const Result<void>& done);
 
   const Config& config_;
@@ -71,6 +74,7 @@ class LedgerLoop {
   const int stop_event_;
   std::unique_ptr<Ledger> ledger_;
   std::unique_ptr<FileCounting> counting_;  // null: nothing is to be counted
+  std::unique_ptr<FileKeeping> keeping_;    // null: nothing is preserved
   LedgerFile file_;
   Time operator_db_read_{};
   std::string inbox_trouble_;
@@ -79,6 +83,7 @@ class LedgerLoop {
   std::atomic<int64_t> openings_{0};
   std::atomic<Time> beat_{Time{}};
   std::atomic<bool> logs_read_{false};
+  std::atomic<int64_t> kept_files_{0};
 
   mutable std::mutex mutex_;
   std::string trouble_;  // guarded by mutex_

@@ -80,6 +80,8 @@ std::string NoteOf(const Document& entry) {
   if (!entry.contains("detail")) return {};
   const Document& detail = entry["detail"];
   const std::string reason = text(detail, "reason");
+  if (kind == "kept") return "what was there then: `rollcall kept` says until when";
+  if (kind == "released") return "the kept copy: " + text(detail, "reason");
   if (kind == "file" || kind == "read" || kind == "misplaced") return NoteOfFile(kind, detail);
   if (kind != "permit") return kind == "quarantined" ? reason : text(detail, "text");
   std::string note = text(detail, "kind");
@@ -95,6 +97,9 @@ void PrintTotals(const ImpactTotals& totals) {
               CountOf(totals.project_days, "project-day").c_str(),
               CountOf(totals.projects, "project").c_str(),
               totals.events.certain ? "" : " (at least: some copies are unknown)");
+  if (totals.recoverable == 0) return;
+  std::printf("%s of them can be put back: `rollcall restore PROJECT DAY` says from where\n",
+              Grouped(totals.recoverable).c_str());
 }
 
 std::string VersionsOf(const ImpactIncident& incident) {
@@ -169,7 +174,7 @@ void PrintLosses(const Impact& impact, const Document& document) {
                          {"server", "project", "day", "format", "missing", "expected", "cause"});
   }
   PrintDocument(document, document["projects"], "table",
-                {"project", "events_missing", "events_expected", "certain"});
+                {"project", "events_missing", "events_recoverable", "events_expected", "certain"});
 }
 
 void PrintImpact(const Impact& impact, const Document& document) {

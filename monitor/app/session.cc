@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "monitor/app/log_words.h"
@@ -74,8 +75,13 @@ RollcallStatus Session::status() const {
     status.files.events = files->events;
     status.files.overflows = files->overflows;
     status.files.own_events = files->own_events;
+    status.files.kept.reset();
+    if (files->kept && config_.preserve) {
+      status.files.kept = {config_.preserve->formats, files->kept->method, files->kept->made,
+                           files->kept->failed};
+    }
   }
-  if (!ledger_.trouble().empty()) AddLedgerTrouble(status, config_.server);
+  TellLedgerTrouble(status, config_.server, !ledger_.trouble().empty());
   return status;
 }
 
@@ -99,15 +105,24 @@ Result<void> Session::ReadStatus() const {
     reader_ = std::move(*reader);
     read_openings_ = openings;
   }
-  return reader_->Read(read_status_);
+  auto done = reader_->Read(read_status_);
+  if (done) read_status_.ledger_read = true;
+  return done;
 }
 
-void AddLedgerTrouble(RollcallStatus& status, const std::string& server) {
+void TellLedgerTrouble(RollcallStatus& status, const std::string& server, bool trouble) {
   constexpr const char* kRule = "blind";
   constexpr const char* kSeverity = "critical";
+  constexpr const char* kCause = "ledger_not_writable";
+  const auto same = [&](const IncidentStatus& incident) { return incident.cause == kCause; };
+  auto incident = std::find_if(status.incidents.begin(), status.incidents.end(), same);
+  if (incident == status.incidents.end()) {
+    incident = status.incidents.insert(
+        incident, {IncidentId(kRule, server, ""), kCause, "", kSeverity, false, 0, 0});
+  }
+  if (!trouble || incident->active) return;
+  incident->active = true;
   status.ledger_writable = false;
   status.alerts.insert(status.alerts.begin(), {kRule, kSeverity, server, "", true});
-  status.incidents.push_back(
-      {IncidentId(kRule, server, ""), "ledger_not_writable", "", kSeverity, true, 0, 0});
   for (RuleStatus& rule : status.rules) rule.firing += rule.rule == kRule;
 }

@@ -15,8 +15,9 @@
 #include "monitor/unique_fd.h"
 #include "rules/engine.h"
 
-// What /metrics says while the ledger cannot be written, which it cannot hold itself.
-void AddLedgerTrouble(RollcallStatus& status, const std::string& server);
+// What /metrics says of a ledger that cannot be written, which it cannot hold itself; once it can
+// be, that is an explicit 0.
+void TellLedgerTrouble(RollcallStatus& status, const std::string& server, bool trouble);
 
 // One life of `watch` under one configuration: a collector thread fills batches, a bounded queue
 // hands them over, a ledger thread commits them and lets time pass. A reload ends one session and

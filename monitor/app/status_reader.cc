@@ -91,6 +91,7 @@ Result<std::unique_ptr<StatusReader>> StatusReader::Open(const std::string& ledg
 StatusReader::StatusReader(Database database, const Config& config)
     : database_(std::move(database)),
       config_(config),
+      tunings_(config),
       totals_(database_.Prepare(kTotals)),
       lossy_(database_.Prepare(kLossy)),
       sources_(database_.Prepare(kSources)),
@@ -244,7 +245,7 @@ void StatusReader::ReadRules(RollcallStatus& status) {
   std::map<std::string, RuleStatus> rules;
   for (const RuleKind& rule : Rules()) {
     if (!rule.in_force) continue;  // a zero would say that somebody looked
-    rules[std::string(rule.name)] = {std::string(rule.name), std::string(rule.severity), 0, 0};
+    rules[std::string(rule.name)] = {std::string(rule.name), tunings_.Of(rule.name).severity, 0, 0};
   }
   rules_.Bind({});
   while (rules_.Step()) {

@@ -9,6 +9,7 @@
 #include "monitor/config.h"
 #include "monitor/error.h"
 #include "monitor/sqlite.h"
+#include "rules/tuning.h"
 
 // What /metrics needs of the ledger, read through a connection of its own from running totals and
 // open alerts, and from what was ever lost where a format has a retention: its cost does not grow
@@ -41,6 +42,7 @@ class StatusReader {
 
   Database database_;
   const Config& config_;
+  const Tunings tunings_;
   Statement totals_, lossy_, sources_, lost_, files_, scans_, head_, alerts_, rules_, incidents_,
       losses_, retired_;
   std::map<Series, bool> told_;                     // rule, severity, server, project: firing

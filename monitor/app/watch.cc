@@ -106,7 +106,7 @@ RollcallStatus Watch::status() {
   const std::lock_guard lock(session_mutex_);
   RollcallStatus status = session_ ? session_->status() : last_status_;
   if (!session_) status.ledger_writable = false;
-  if (!trouble_.empty()) AddLedgerTrouble(status, server_);
+  if (!trouble_.empty()) TellLedgerTrouble(status, server_, true);
   status.config_last_reload_successful = reload_successful_;
   return status;
 }

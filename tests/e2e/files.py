@@ -42,7 +42,7 @@ class Store:
             return sum(1 for _ in file)
 
 
-def configure(directory, port):
+def configure(directory, port, more=""):
     config = f"""
 server: data-1
 ledger: {directory}/ledger.db
@@ -59,7 +59,7 @@ canonical_files:
   - {{format: row, path: "{directory}/data/row/{{project}}/{{day}}.evt", required: true, grace: 3s, recount: lines,
       dead: {{since: 2016-02-01}}}}
 same_events: [row, columnar]
-"""
+{more}"""
     with open(f"{directory}/rollcall.yml", "w") as file:
         file.write(config)
 
