@@ -321,8 +321,14 @@ test('a permit that cannot be is refused, with the reason', async () => {
   await close(page);
 });
 
-test('on paper there are no controls, and the text is dark', async () => {
-  const page = await open(browser, base, '/', { scheme: 'dark' });
+test('on paper there are no controls, the text is dark, and so are the curves', async () => {
+  const page = await open(browser, base, project, { scheme: 'dark' });
+  const curves = () => page.locator('.u-wrap canvas').evaluate((canvas) => canvas.toDataURL());
+  const dark = await curves();
+  await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+  assert.notEqual(await curves(), dark);
+  await page.evaluate(() => dispatchEvent(new Event('afterprint')));
+  assert.equal(await curves(), dark);
   await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
   assert.equal(await page.locator('nav[aria-label="Views"]').isVisible(), false);
   assert.equal(await page.locator('.tools button').first().isVisible(), false);

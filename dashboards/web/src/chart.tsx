@@ -1,7 +1,7 @@
 // Lanes of marks, and above them what the copies held, on one axis of time. Dragging over the curves zooms.
 
 import type { JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { drawnOf, type Curve, type Lane, type Span } from './lanes';
 import { usePage } from './page';
@@ -48,9 +48,9 @@ function Curves({ curves, span }: { curves: Curve[]; span: Span }): JSX.Element 
   const zoom = useRef(set);
   zoom.current = set;
   const key = curves.map((curve) => curve.name).join('\n');
-  const theme = document.documentElement.dataset['theme'] ?? '';
+  const theme = document.documentElement.dataset['theme'] ?? String(matchMedia('(prefers-color-scheme: dark)').matches);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = box.current!;
     const colour = (name: string) => {
       const probe = Object.assign(document.createElement('i'), { className: name });
@@ -90,7 +90,7 @@ function Curves({ curves, span }: { curves: Curve[]; span: Span }): JSX.Element 
     };
   }, [key, theme]);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     plot.current?.setData(dataOf(curves, span), false);
     plot.current?.batch(() => {
       plot.current?.setScale('x', { min: span.since, max: span.until });

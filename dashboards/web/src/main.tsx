@@ -132,6 +132,19 @@ function switchTheme(): void {
   draw();
 }
 
+// Paper is light, and what is drawn on a canvas does not turn by itself.
+let beforePaper: string | undefined;
+addEventListener('beforeprint', () => {
+  beforePaper = document.documentElement.dataset['theme'];
+  document.documentElement.dataset['theme'] = 'light';
+  draw();
+});
+addEventListener('afterprint', () => {
+  if (beforePaper === undefined) delete document.documentElement.dataset['theme'];
+  else document.documentElement.dataset['theme'] = beforePaper;
+  draw();
+});
+
 function cycleTimes(): void {
   const { times, address } = pageNow();
   const next = nextTimes(times);

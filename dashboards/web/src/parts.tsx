@@ -29,7 +29,7 @@ export function When({ at, exact = false }: { at: string | null | undefined; exa
   const { now, times } = usePage();
   const time = timeOf(at);
   if (time === null) return <Unknown />;
-  return <time dateTime={formatUtc(time)} title={`${formatUtc(time)} — ${formatAge(now - time)} ago`}>
+  return <time class={times === 'relative' && !exact ? 'age' : undefined} dateTime={formatUtc(time)} title={`${formatUtc(time)} — ${formatAge(now - time)} ago`}>
     {formatTime(time, times, now, exact)}
   </time>;
 }
