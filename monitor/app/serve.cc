@@ -79,12 +79,12 @@ Result<std::unique_ptr<Serve>> Serve::Start(const Settings& settings, const Serv
                                             const Clock& clock) {
   auto config = LoadConfig(settings);
   if (!config) return tl::unexpected<Error>(config.error());
-  std::unique_ptr<Serve> serve(new Serve(settings, options, std::move(*config), clock));
+  std::unique_ptr<Serve> serve(new Serve(settings, options, *config, clock));
   if (auto ok = serve->http_.Start(); !ok) return tl::unexpected<Error>(ok.error());
   return serve;
 }
 
-Serve::Serve(const Settings& settings, const ServeOptions& options, Config config,
+Serve::Serve(const Settings& settings, const ServeOptions& options, const Config& config,
              const Clock& clock)
     : http_(ServerOptions(settings, options)),
       ledgers_(FilesOf(settings, config)),

@@ -28,7 +28,8 @@ class Serve {
   std::vector<std::string> paths() const { return http_.paths(); }
 
  private:
-  Serve(const Settings& settings, const ServeOptions& options, Config config, const Clock& clock);
+  Serve(const Settings& settings, const ServeOptions& options, const Config& config,
+        const Clock& clock);
   HttpResponse Metrics();
   HttpResponse Ready();
 
