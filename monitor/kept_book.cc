@@ -56,8 +56,7 @@ bool IsVoid(const KeptGeneration& kept, const KnownFile& file) {
 }  // namespace
 
 KeptBook::KeptBook(Database& database, FileTally& tally)
-    : database_(database),
-      tally_(tally),
+    : tally_(tally),
       find_(database.Prepare(std::string(kSelect) + kFind)),
       add_(database.Prepare(kAdd)),
       release_(database.Prepare(kRelease)),

@@ -71,7 +71,6 @@ class KeptBook {
   void AddOver(const KeepBounds& bounds, size_t most, std::vector<CopyToCheck>& chosen);
   void AddBeyond(const KeepBounds& bounds, size_t most, std::vector<CopyToCheck>& chosen);
 
-  Database& database_;
   FileTally& tally_;
   Statement find_, add_, release_, at_path_, stands_, counted_, erased_, voided_, over_, oldest_,
       after_;

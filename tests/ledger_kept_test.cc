@@ -45,7 +45,7 @@ class KeptFixture : public FilesFixture {
     kept.born_ns = seen.generation.born_ns;
     kept.modified_ns = seen.generation.modified_ns;
     kept.size_bytes = seen.generation.size_bytes;
-    const std::string copy = "/kept/row/" + file.project + "/" + file.day + file.at;
+    std::string copy = "/kept/row/" + file.project + "/" + file.day + file.at;
     kept.copy = batch.Add(copy);
     kept.kept_at = ParseTime(file.at).value();
     batch.files.kept.push_back(kept);

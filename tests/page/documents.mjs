@@ -11,11 +11,11 @@ export const ledger = (fields) => ({
 export const envelope = (data, fields = {}) => ({ data, next: null, complete: true, as_of: at, ledgers: [ledger({})], ...fields });
 
 export const totals = (fields) => ({
-  projects: 1, project_days: 1, events_missing: 0, events_expected: 100, certain: true, unit: 'events', ...fields,
+  projects: 1, project_days: 1, events_missing: 0, events_expected: 100, certain: true, unit: 'events', events_recoverable: 0, ...fields,
 });
 
-export const summary = ({ events_missing = 0, certain = true, critical = 0, ...fields }) => ({
-  verdict: 'clear', reasons: [], totals: { ...totals({ events_missing, certain }), unknown_copies: 0, other_units: [] }, incidents: 0,
+export const summary = ({ events_missing = 0, events_recoverable = 0, certain = true, critical = 0, ...fields }) => ({
+  verdict: 'clear', reasons: [], totals: { ...totals({ events_missing, events_recoverable, certain }), unknown_copies: 0, other_units: [] }, incidents: 0,
   alerts: { critical: { pending: 0, firing: critical }, warning: { pending: 0, firing: 0 } }, servers: 1, projects: 1,
   first_loss_at: null, last_loss_at: null, ...fields,
 });

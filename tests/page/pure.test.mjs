@@ -177,6 +177,13 @@ test('what is missing stays missing, whatever else is not known', () => {
   assert.match(answerOf(fresh({ ...loss, certain: false }), null, now).headline, /^At least 5 events/);
 });
 
+test('what can be put back is said with what is missing', () => {
+  const detail = (fields) => answerOf(fresh({ verdict: 'firing', events_missing: 5, ...fields }), null, now).detail;
+  assert.doesNotMatch(detail({}), /put back/);
+  assert.match(detail({ events_recoverable: 3 }), / 3 of them can be put back/);
+  assert.match(detail({ events_recoverable: 5 }), / All of them can be put back/);
+});
+
 test('a reason is told once, and shows what it is made of', () => {
   const answer = fresh({ verdict: 'unknown', reasons: ['nobody writes the ledger of \u202edata-1'] }, { ledgers: [ledger({ writer_running: false })] });
   assert.deepEqual(answerOf(answer, null, now).doubts, ['Nobody writes the ledger of \\u{202e}data-1.']);

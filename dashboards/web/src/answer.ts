@@ -1,7 +1,7 @@
 // "Is data missing now?", in one line, and what to do. Pure. A calm answer must prove what it looked at: whatever is
 // old, incomplete or unwatched makes it unknown, and what is missing stays missing.
 
-import type { Envelope, Impact, Incident, Ledger, Summary } from './documents';
+import type { Envelope, Impact, Incident, Ledger, Summary, Totals } from './documents';
 import { isStale, type Answer } from './poller';
 import { formatAge } from './time';
 import { count, percent, plural, visible } from './text';
@@ -58,9 +58,15 @@ function missing(summary: Summary, doubts: string[], now: number): Verdict {
     tone: 'missing', short: `${amounts} missing`,
     headline: `${least}${amounts} ${totals.events_missing === 1 && units.length === 1 ? 'is' : 'are'} missing.`,
     detail: `${percent(totals.events_missing, totals.events_expected)} of what ${plural(totals.projects, 'project')} should have on ` +
-      `${plural(totals.project_days, 'project-day')}${since}.`,
+      `${plural(totals.project_days, 'project-day')}${since}.${recoverable(totals)}`,
     doubts,
   };
+}
+
+function recoverable(totals: Totals): string {
+  if (totals.events_recoverable === 0) return '';
+  const all = totals.events_recoverable >= totals.events_missing;
+  return ` ${all ? 'All' : count(totals.events_recoverable)} of them can be put back: rollcall restore PROJECT DAY.`;
 }
 
 function doubtsOf(answer: Answer<Envelope<Summary>>, envelope: Envelope<Summary>, now: number): string[] {

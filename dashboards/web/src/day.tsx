@@ -2,7 +2,7 @@
 
 import type { JSX } from 'preact';
 import { partitionColumns, runColumns, entryTone } from './columns';
-import type { Actor, CanonicalFile, Files, Generation, Partition, TimelineEntry } from './documents';
+import type { Actor, CanonicalFile, Files, Generation, Impact, Partition, TimelineEntry } from './documents';
 import { api, usePage } from './page';
 import { Count, Download, Name, Pages, Panel, Table, When, type Column } from './parts';
 import { TimelinePanel } from './project';
@@ -26,10 +26,29 @@ function Copies({ project, day }: { project: string; day: string }): JSX.Element
   return <Panel id="copies" title="Copies" answers={[answer]} note={rows.length > 0 ? plural(rows.length, 'partition') : undefined}
     tools={<Download name={`${project}-${day}-copies`} columns={partitionColumns} rows={rows} document={rows} />}>
     {rows.length > 0 && <p class="lead">{sayCopies(rows)}</p>}
+    {rows.some((row) => row.missing > 0) && <Recovery project={project} day={day} />}
     <Table caption="What each copy holds" columns={partitionColumns} rows={rows} rowKey={(row) => `${row.server} ${row.format}`}
       tone={(row) => row.verdict} empty="No log has spoken of this day." />
     <Pages next={answer.data?.next ?? null} what="copies" />
   </Panel>;
+}
+
+// Where the missing events are, and how to put them back.
+function Recovery({ project, day }: { project: string; day: string }): JSX.Element | null {
+  const { read } = usePage();
+  const impact = read<Impact>(api('impact', { project })).data?.data;
+  const found = impact?.projects.flatMap((each) => each.days).find((each) => each.day === day);
+  if (!found || found.events_missing === 0) return null;
+  const { events, sources } = found.recoverable;
+  if (sources.length === 0) return <p>Nothing that rollcall knows of holds the missing events.</p>;
+  return <>
+    <p>{events === null ? 'Nobody counted how many' : `${count(events)} of ${count(found.events_missing)}`} of the missing events can be put back:</p>
+    <ul>{sources.map((source, i) => <li key={i}>{source.events === null ? 'uncounted' : count(source.events)}
+      {source.kind === 'kept_generation' ? ' in a kept generation of ' : ' still in '}<Name text={source.format} /> on <Name text={source.server} />
+      {source.copy !== null && <>: <Name text={source.copy} most={200} /></>}{source.until !== null && <>, until <When at={source.until} /></>}</li>)}</ul>
+    {sources.some((source) => source.kind === 'kept_generation') &&
+      <p class="note"><code>rollcall restore {visible(project)} {visible(day)} --missing</code> writes them beside the canonical files.</p>}
+  </>;
 }
 
 function sayCopies(rows: Partition[]): string {
@@ -42,7 +61,7 @@ function sayCopies(rows: Partition[]): string {
   }
   const all = missing.length === rows.length;
   return `${all ? `All ${count(rows.length)}` : `${count(missing.length)} of ${count(rows.length)}`} copies miss events` +
-    `${all ? ': no copy is left to restore from' : ''}.${doubt}`;
+    `${all ? ': none is whole' : ''}.${doubt}`;
 }
 
 const runKinds = ['run', 'failed_run', 'started_run'];

@@ -26,6 +26,7 @@ export interface Totals {
   events_expected: number;
   certain: boolean;
   unit: string;
+  events_recoverable: number;
 }
 
 export interface Counts {
@@ -77,7 +78,20 @@ export interface Incident {
 }
 
 // As far as it tells what incidents cost.
+export interface RecoverySource {
+  kind: string;
+  server: string;
+  format: string;
+  events: number | null;
+  copy: string | null;
+  until: string | null;
+}
+
 export interface Impact {
+  projects: {
+    project: string;
+    days: { day: string; events_missing: number; recoverable: { events: number | null; sources: RecoverySource[] } }[];
+  }[];
   incidents: { id: string; cause: string | null; version: string | null; previous_version: string | null; servers: number }[];
 }
 

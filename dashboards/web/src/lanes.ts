@@ -22,7 +22,7 @@ const laneOf: [string, string[]][] = [
   ['Runs', ['run', 'failed_run', 'started_run']],
   ['Deletions', ['deletion', 'segments_deleted']],
   ['Releases', ['deploy', 'version']],
-  ['Files', ['file', 'misplaced', 'recount']],
+  ['Files', ['file', 'misplaced', 'recount', 'kept', 'released']],
   ['Reads', ['read']],
   ['Alerts', ['alert']],
   ['Blind spans', ['blind', 'quarantined']],
@@ -128,6 +128,10 @@ export function noteOf(entry: TimelineEntry): string {
       const sizes = [size('previous_size_bytes'), size('size_bytes')].filter((n) => n !== null && n >= 0).map(bytes).join(' → ');
       return [text('change') ?? 'changed', sizes, text('name') ?? ''].filter((part) => part !== '').join(', ');
     }
+    case 'kept':
+      return `what was there then is kept: ${text('copy') ?? 'unknown where'}`;
+    case 'released':
+      return `no longer kept, ${text('reason') ?? 'unknown why'}: ${text('copy') ?? 'unknown where'}`;
     case 'read': {
       const by = detail['by'] as { executable?: unknown; process?: unknown } | undefined;
       const who = typeof by?.executable === 'string' && by.executable !== '' ? by.executable

@@ -83,7 +83,7 @@ export function ticksOf(since: number, until: number, most: number): number[] {
 // What a mark of such an axis is called: no finer than the axis is.
 export function formatTick(at: number, span: number, times: Times): string {
   const text = times === 'local' ? formatLocal(at, true) : formatUtc(at).replace('T', ' ');
-  if (span < 10 * second) return text.slice(14, 23);
+  if (span < 10 * second) return text.slice(11, 21);
   if (span < hour) return text.slice(11, 19);
   if (span <= 2 * day) return text.slice(11, 16);
   return text.slice(5, 10);
