@@ -16,27 +16,8 @@ namespace {
 constexpr int64_t kMostFacts = 10'000;
 constexpr size_t kPageBytes = 1 << 20;
 
-// A format's name, unless it can only be a path.
-bool IsPattern(const std::string& what) { return what.find_first_of("/*?[") != std::string::npos; }
-
 std::string TooMany(int64_t limit) {
   return "this has more than " + std::to_string(limit) + " rows; ask for a day, or a server";
-}
-
-// A line a generation.
-Document GenerationRows(const Document& document) {
-  Document rows = Document::array();
-  for (const Document& file : document["files"]) {
-    for (Document generation : file["generations"]) {
-      for (const char* key : {"server", "day", "format", "path"}) generation[key] = file[key];
-      const Document& by = generation["by"];
-      if (by.is_object()) {
-        generation["by"] = by["executable"].is_null() ? by["process"] : by["executable"];
-      }
-      rows.push_back(std::move(generation));
-    }
-  }
-  return rows;
 }
 
 }  // namespace

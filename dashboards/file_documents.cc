@@ -184,3 +184,20 @@ Document FilesDocument(const FilesInput& input) {
   }
   return {{"project", input.project}, {"day", TextOrNull(input.day)}, {"files", std::move(files)}};
 }
+
+Document GenerationRows(const Document& files) {
+  Document rows = Document::array();
+  for (const Document& file : files["files"]) {
+    for (Document generation : file["generations"]) {
+      for (const char* key : {"server", "day", "format", "path"}) generation[key] = file[key];
+      const Document& by = generation["by"];
+      if (by.is_object()) {
+        generation["by"] = by["executable"].is_null() ? by["process"] : by["executable"];
+      }
+      rows.push_back(std::move(generation));
+    }
+  }
+  return rows;
+}
+
+bool IsPattern(const std::string& what) { return what.find_first_of("/*?[") != std::string::npos; }

@@ -22,3 +22,8 @@ struct FilesInput {
   std::vector<FactEntry> facts;
 };
 Document FilesDocument(const FilesInput& input);
+
+// A line a generation of such a document, for tables and CSV.
+Document GenerationRows(const Document& files);
+// Whether what an audit is asked about is a pattern of paths; a format's name is not.
+bool IsPattern(const std::string& what);

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "monitor/format_rows.h"
+#include "monitor/ledger_view_alerts.h"
 #include "monitor/ledger_view_cells.h"
 #include "monitor/schema.h"
 
@@ -12,37 +13,8 @@ namespace {
 constexpr const char* kLoggedUntil =
     "SELECT max(logged_at) FROM (SELECT logged_at, source FROM fact ORDER BY seq DESC LIMIT 10000) "
     "WHERE source IS NOT NULL";
-constexpr const char* kAlerts =
-    "SELECT a.rule, a.severity, a.state, a.cause, version.text, previous.text, a.incident, "
-    "server.text, project.text, a.day, format.text, source.name, a.starts_at, a.ends_at, "
-    "a.began_at, "
-    "a.evidence FROM alert a LEFT JOIN name server ON server.id = a.server LEFT JOIN name project "
-    "ON "
-    "project.id = a.project LEFT JOIN name format ON format.id = a.format LEFT JOIN name version "
-    "ON "
-    "version.id = a.version LEFT JOIN name previous ON previous.id = a.previous_version LEFT JOIN "
-    "source ON source.id = a.source WHERE ?1 = '' OR a.state = ?1 ORDER BY coalesce(a.starts_at, "
-    "a.began_at), a.id";
-AlertRow AlertAt(const Statement& row) {
-  AlertRow alert;
-  alert.rule = TextAt(row, 0);
-  alert.severity = TextAt(row, 1);
-  alert.state = TextAt(row, 2);
-  alert.cause = TextAt(row, 3);
-  alert.version = TextAt(row, 4);
-  alert.previous_version = TextAt(row, 5);
-  alert.incident = TextAt(row, 6);
-  alert.server = TextAt(row, 7);
-  alert.project = TextAt(row, 8);
-  if (!alert.project.empty()) alert.day = DayAt(row, 9);
-  alert.format = TextAt(row, 10);
-  alert.source = TextAt(row, 11);
-  alert.starts_at = TimeAt(row, 12);
-  alert.ends_at = TimeAt(row, 13);
-  alert.began_at = TimeAt(row, 14).value_or(Time{});
-  alert.evidence = TextAt(row, 15);
-  return alert;
-}
+constexpr const char* kInOrder =
+    "WHERE ?1 = '' OR a.state = ?1 ORDER BY coalesce(a.starts_at, a.began_at), a.id";
 
 Result<Database> OpenReadOnly(const std::string& path, Database::Mode mode,
                               std::chrono::milliseconds patience) {
@@ -131,9 +103,9 @@ Cell LedgerView::Named(std::string_view text) {
 Result<std::vector<AlertRow>> LedgerView::Alerts(std::string_view state) {
   std::vector<AlertRow> alerts;
   auto ok = Read([&] {
-    Statement query = database_.Prepare(kAlerts);
+    Statement query = database_.Prepare(std::string(kSelectAlerts) + kInOrder);
     query.Bind({Cell::Of(state)});
-    while (query.Step()) alerts.push_back(AlertAt(query));
+    while (query.Step()) alerts.push_back(AlertIn(query));
   });
   if (!ok) return tl::unexpected<Error>(ok.error());
   return alerts;

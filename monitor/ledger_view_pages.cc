@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "monitor/ledger_view.h"
+#include "monitor/ledger_view_alerts.h"
 #include "monitor/ledger_view_cells.h"
 
 namespace {
@@ -24,13 +25,6 @@ constexpr const char* kAlertPage =
     "JOIN name previous ON previous.id = a.previous_version LEFT JOIN source ON source.id = "
     "a.source ORDER BY CASE WHEN ?14 THEN -page.at ELSE page.at END, CASE WHEN ?14 THEN -a.id ELSE "
     "a.id END";
-constexpr const char* kWholeAlerts =
-    "SELECT a.rule, a.severity, a.state, a.cause, version.text, previous.text, a.incident, "
-    "server.text, project.text, a.day, format.text, source.name, a.starts_at, a.ends_at, "
-    "a.began_at, a.evidence FROM alert a LEFT JOIN name server ON server.id = a.server LEFT JOIN "
-    "name project ON project.id = a.project LEFT JOIN name format ON format.id = a.format LEFT "
-    "JOIN name version ON version.id = a.version LEFT JOIN name previous ON previous.id = "
-    "a.previous_version LEFT JOIN source ON source.id = a.source ";
 constexpr const char* kFirstOfIncident =
     "WHERE a.id IN (SELECT min(id) FROM alert GROUP BY incident)";
 constexpr const char* kConcerning =
@@ -77,27 +71,6 @@ constexpr const char* kTallies =
 constexpr const char* kLeft =
     "SELECT p.\"left\" FROM fact f JOIN permit p ON (p.project, p.day, p.format, p.server, p.seq) "
     "= (f.project, f.day, f.format, f.server, f.seq) WHERE f.seq = ?";
-
-AlertRow AlertAt(const Statement& row) {
-  AlertRow alert;
-  alert.rule = TextAt(row, 0);
-  alert.severity = TextAt(row, 1);
-  alert.state = TextAt(row, 2);
-  alert.cause = TextAt(row, 3);
-  alert.version = TextAt(row, 4);
-  alert.previous_version = TextAt(row, 5);
-  alert.incident = TextAt(row, 6);
-  alert.server = TextAt(row, 7);
-  alert.project = TextAt(row, 8);
-  if (!alert.project.empty()) alert.day = DayAt(row, 9);
-  alert.format = TextAt(row, 10);
-  alert.source = TextAt(row, 11);
-  alert.starts_at = TimeAt(row, 12);
-  alert.ends_at = TimeAt(row, 13);
-  alert.began_at = TimeAt(row, 14).value_or(Time{});
-  alert.evidence = TextAt(row, 15);
-  return alert;
-}
 
 Cell MaybeMillis(const std::optional<Time>& time) {
   return time ? Cell::Of(int64_t{time->time_since_epoch().count()}) : Cell::Null();
@@ -168,16 +141,16 @@ Result<void> LedgerView::AlertPage(const AlertQuery& query,
                query.after ? Cell::Of((*query.after)[0]) : Cell::Null(),
                query.after ? Cell::Of((*query.after)[1]) : Cell::Null(),
                Cell::Of(int64_t{query.newest}), Cell::Of(query.limit)});
-    while (page.Step()) take({AlertAt(page), {page.Integer(16), page.Integer(17)}});
+    while (page.Step()) take({AlertIn(page), {page.Integer(16), page.Integer(17)}});
   });
 }
 
 Result<std::vector<AlertRow>> LedgerView::FirstAlerts() {
   std::vector<AlertRow> alerts;
   auto ok = Read([&] {
-    Statement rows = database_.Prepare(std::string(kWholeAlerts) + kFirstOfIncident);
+    Statement rows = database_.Prepare(std::string(kSelectAlerts) + kFirstOfIncident);
     rows.Bind({});
-    while (rows.Step()) alerts.push_back(AlertAt(rows));
+    while (rows.Step()) alerts.push_back(AlertIn(rows));
   });
   if (!ok) return tl::unexpected<Error>(ok.error());
   return alerts;
@@ -186,9 +159,9 @@ Result<std::vector<AlertRow>> LedgerView::FirstAlerts() {
 Result<std::vector<AlertRow>> LedgerView::AlertsConcerning(std::string_view project) {
   std::vector<AlertRow> alerts;
   auto ok = Read([&] {
-    Statement rows = database_.Prepare(std::string(kWholeAlerts) + kConcerning);
+    Statement rows = database_.Prepare(std::string(kSelectAlerts) + kConcerning);
     rows.Bind({Cell::Of(NameId(project))});
-    while (rows.Step()) alerts.push_back(AlertAt(rows));
+    while (rows.Step()) alerts.push_back(AlertIn(rows));
   });
   if (!ok) return tl::unexpected<Error>(ok.error());
   return alerts;

@@ -10,9 +10,6 @@
 
 namespace {
 
-// A format's name, unless it can only be a path.
-bool IsPattern(const std::string& what) { return what.find_first_of("/*?[") != std::string::npos; }
-
 std::string Span(int64_t seconds) {
   constexpr int64_t kMinute = 60, kHour = 3600, kDay = 86400;
   if (seconds >= 2 * kDay) return CountOf(seconds / kDay, "day");
@@ -72,22 +69,6 @@ Result<Audit> AuditOf(std::vector<LedgerView>& ledgers, const std::string& what)
     rows.push_back(std::move(*row));
   }
   return JudgeAudit(rows);
-}
-
-// A line a generation.
-Document RowsOf(const Document& document) {
-  Document rows = Document::array();
-  for (const Document& file : document["files"]) {
-    for (Document generation : file["generations"]) {
-      for (const char* key : {"server", "day", "format", "path"}) generation[key] = file[key];
-      const Document& by = generation["by"];
-      if (by.is_object()) {
-        generation["by"] = by["executable"].is_null() ? by["process"] : by["executable"];
-      }
-      rows.push_back(std::move(generation));
-    }
-  }
-  return rows;
 }
 
 void PrintFiles(const Document& document) {
@@ -152,7 +133,7 @@ int ReportFiles(const Settings& settings, const FilesOptions& options) {
     return kCannotTell;
   }
   if (settings.format == "table") PrintFiles(document);
-  PrintDocument(document, RowsOf(document), settings.format,
+  PrintDocument(document, GenerationRows(document), settings.format,
                 {"at", "change", "format", "size_bytes", "rows", "version", "by", "run",
                  "opened_before", "renamed_to", "problem", "day", "server", "path"});
   return none ? kCannotTell : kDone;
