@@ -7,20 +7,9 @@
 
 namespace {
 
-// The epoch stands for a time that nobody knows.
-Document TimeOrNull(const std::optional<Time>& time) {
-  return time && *time != Time{} ? Document(FormatTime(*time)) : Document(nullptr);
-}
-
 // Where a blind interval stands in a timeline: its end where nobody knows its begin.
 Time PlaceOf(const BlindRow& blind) {
   return blind.from != Time{} ? blind.from : blind.to.value_or(Time{});
-}
-
-// What the log or the operator said beside the columns.
-Document Parsed(const std::string& text) {
-  Document object = Document::parse(text, nullptr, false);
-  return object.is_object() ? object : Document::object();
 }
 
 Document Labels(const AlertRow& alert) {
@@ -166,23 +155,15 @@ Document ProjectOf(const ImpactProject& project) {
 }
 
 Document PartitionOf(const ImpactPartition& partition) {
-  const BalanceRow& balance = partition.balance;
-  return {{"server", balance.server},
-          {"project", balance.project},
-          {"day", balance.day},
-          {"format", balance.format},
-          {"unit", balance.unit},
-          {"expected", CountOrNull(balance.expected)},
-          {"actual", CountOrNull(balance.actual)},
-          {"missing", balance.missing},
-          {"surplus", balance.surplus},
-          {"cause", TextOrNull(partition.cause)},
-          {"version", TextOrNull(partition.version)},
-          {"previous_version", TextOrNull(partition.previous_version)},
-          {"first_loss_at", FormatTime(partition.first_loss_at)},
-          {"last_loss_at", FormatTime(partition.last_loss_at)},
-          {"runs", partition.runs},
-          {"verdict", balance.verdict}};
+  Document document = BalanceDocument(partition.balance);
+  document.update({{"cause", TextOrNull(partition.cause)},
+                   {"version", TextOrNull(partition.version)},
+                   {"previous_version", TextOrNull(partition.previous_version)},
+                   {"first_loss_at", FormatTime(partition.first_loss_at)},
+                   {"last_loss_at", FormatTime(partition.last_loss_at)},
+                   {"runs", partition.runs},
+                   {"verdict", partition.balance.verdict}});
+  return document;
 }
 
 Document BlindOf(const BlindRow& blind) {
@@ -207,6 +188,28 @@ Document TextOrNull(const std::string& text) {
 
 Document CountOrNull(const std::optional<int64_t>& count) {
   return count ? Document(*count) : Document(nullptr);
+}
+
+Document TimeOrNull(const std::optional<Time>& time) {
+  return time && *time != Time{} ? Document(FormatTime(*time)) : Document(nullptr);
+}
+
+// What the log or the operator said beside the columns.
+Document Parsed(const std::string& text) {
+  Document object = Document::parse(text, nullptr, false);
+  return object.is_object() ? object : Document::object();
+}
+
+Document BalanceDocument(const BalanceRow& balance) {
+  return {{"server", balance.server},
+          {"project", balance.project},
+          {"day", balance.day},
+          {"format", balance.format},
+          {"unit", balance.unit},
+          {"expected", CountOrNull(balance.expected)},
+          {"actual", CountOrNull(balance.actual)},
+          {"missing", balance.missing},
+          {"surplus", balance.surplus}};
 }
 
 Document AlertDocument(const AlertRow& alert) {

@@ -18,6 +18,12 @@ using Document = nlohmann::ordered_json;
 // Unknown is null.
 Document TextOrNull(const std::string& text);
 Document CountOrNull(const std::optional<int64_t>& count);
+Document TimeOrNull(const std::optional<Time>& time);  // the epoch itself is unknown, too
+// The object in that text; an empty one: it holds none.
+Document Parsed(const std::string& text);
+
+// What the documents of a partition begin with.
+Document BalanceDocument(const BalanceRow& balance);
 
 Document AlertDocument(const AlertRow& alert);
 Document AlertsDocument(const std::vector<AlertRow>& alerts);

@@ -11,11 +11,6 @@
 
 namespace {
 
-// The epoch stands for a time that nobody knows.
-Document TimeOrNull(const std::optional<Time>& time) {
-  return time && *time != Time{} ? Document(FormatTime(*time)) : Document(nullptr);
-}
-
 Document Counts(const std::map<std::string, std::pair<int64_t, int64_t>>& alerts,
                 const std::string& severity) {
   const auto found = alerts.find(severity);
@@ -189,20 +184,13 @@ Document LedgerDocument(const LedgerStatus& ledger) {
 
 Document PartitionDocument(const PlacedBalance& partition) {
   const BalanceRow& balance = partition.balance;
-  return {{"server", balance.server},
-          {"project", balance.project},
-          {"day", balance.day},
-          {"format", balance.format},
-          {"unit", balance.unit},
-          {"expected", CountOrNull(balance.expected)},
-          {"actual", CountOrNull(balance.actual)},
-          {"missing", balance.missing},
-          {"surplus", balance.surplus},
-          {"opening", balance.opening},
-          {"verdict", balance.verdict},
-          {"uncertain", balance.uncertain},
-          {"retired", partition.retired},
-          {"observed_until", TimeOrNull(balance.observed_until)}};
+  Document document = BalanceDocument(balance);
+  document.update({{"opening", balance.opening},
+                   {"verdict", balance.verdict},
+                   {"uncertain", balance.uncertain},
+                   {"retired", partition.retired},
+                   {"observed_until", TimeOrNull(balance.observed_until)}});
+  return document;
 }
 
 Document ServerDocument(const ServerInput& server) {

@@ -1,13 +1,5 @@
 #include "dashboards/kept_documents.h"
 
-namespace {
-
-Document MomentOrNull(const std::optional<Time>& time) {
-  return time ? Document(FormatTime(*time)) : Document(nullptr);
-}
-
-}  // namespace
-
 Document KeptDocument(const std::vector<KeptRow>& kept) {
   Document list = Document::array();
   for (const KeptRow& row : kept) {
@@ -20,8 +12,8 @@ Document KeptDocument(const std::vector<KeptRow>& kept) {
                     {"rows", CountOrNull(row.rows)},
                     {"size_bytes", row.size_bytes},
                     {"modified_at", FormatTime(row.modified_at)},
-                    {"replaced_at", MomentOrNull(row.replaced_at)},
-                    {"expires_at", MomentOrNull(row.expires_at)},
+                    {"replaced_at", TimeOrNull(row.replaced_at)},
+                    {"expires_at", TimeOrNull(row.expires_at)},
                     {"needed", row.needed},
                     {"deleted_since", row.erased},
                     {"method", row.reflink ? "reflink" : "link"},

@@ -11,11 +11,6 @@ namespace {
 
 constexpr int64_t kMostRows = 50'000;
 
-Document Parsed(const std::string& text) {
-  Document object = Document::parse(text, nullptr, false);
-  return object.is_object() ? object : Document::object();
-}
-
 std::string TextIn(const Document& detail, const char* key) {
   const auto found = detail.find(key);
   return found != detail.end() && found->is_string() ? found->get<std::string>() : std::string();
@@ -24,10 +19,6 @@ std::string TextIn(const Document& detail, const char* key) {
 Document CountIn(const Document& detail, const char* key) {
   const auto found = detail.find(key);
   return found != detail.end() && found->is_number_integer() ? *found : Document(nullptr);
-}
-
-Document TimeOrNull(const std::optional<Time>& time) {
-  return time && *time != Time{} ? Document(FormatTime(*time)) : Document(nullptr);
 }
 
 OperatorRow RowOf(const FactEntry& fact) {
