@@ -56,6 +56,9 @@ const causes: Record<string, string> = {
   duplicated: 'a merge wrote more than it read',
   emptied: 'a merge wrote nothing',
   moved: 'a format is written elsewhere',
+  elsewhere: 'files of a format turn up elsewhere',
+  no_run: 'a file was replaced that no run explains',
+  written_differs: 'formats of one run differ',
 };
 
 export function causeText(cause: string): string {
